@@ -1,0 +1,1 @@
+"""What `aai` decides: plain data in and out; no terminal, no network, no inference framework."""

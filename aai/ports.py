@@ -1,0 +1,266 @@
+"""What the core asks of its neighbours, in the core's own words: inference back ends, registries, a person to ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Mapping, Protocol, Sequence, Union
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of a network.
+
+    Args:
+        name: as the file has it.
+        shape: in the file's own axis order; None for an axis that the file leaves open.
+        dtype: numpy's name, such as "float32"; "" when the file does not say.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str = ""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a back end can do, as data."""
+
+    engines: tuple[str, ...]
+    accelerators: tuple[str, ...]
+    precisions: tuple[str, ...] = ("float32",)
+    dynamic_batch: bool = False
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The files of one model on disk, absolute."""
+
+    model: Path
+    config: Path | None = None
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How a back end should load a network.
+
+    Args:
+        accelerator: one of the back end's `Capabilities.accelerators`, or "DEFAULT".
+        threads: number of threads inside the engine; 0 leaves it to the engine.
+        shared_cores: True when other work runs on the same cores: worker threads then sleep instead of spinning.
+        outputs: names of the outputs to return, in this order; empty for all.
+        input_shape: shape for an input whose file leaves axes open, (1, C, H, W) or (1, H, W, C).
+    """
+
+    accelerator: str = "DEFAULT"
+    threads: int = 0
+    shared_cores: bool = True
+    outputs: tuple[str, ...] = ()
+    input_shape: tuple[int, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Backend(Protocol):
+    """A loaded network: named arrays in, named arrays out. It knows nothing of boxes, labels or images."""
+
+    capabilities: Capabilities
+    engine: str
+    """What runs the network, with its version: "onnxruntime 1.31.1"."""
+    accelerator: str
+    """The accelerator in use, never "DEFAULT"."""
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def infer(self, tensors: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
+        """The outputs for one set of inputs, by name.
+
+        The arrays that come back may be overwritten by the next call.
+
+        Raises:
+            AaiError: the engine refused the input.
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees what the engine holds. Calling it twice is fine."""
+        ...
+
+
+@dataclass(frozen=True)
+class VersionInfo:
+    """One published version as a registry lists it.
+
+    Args:
+        number: 1, 2, 3, ...
+        digest: "sha256:..." of the version's OCI index: its identity.
+        tags: movable names that point at it, sorted.
+        size_bytes: total size of the files of all variants, each file counted once.
+        summary: framework_type, purpose, license, description and the like, for lists.
+    """
+
+    number: int
+    digest: str
+    tags: tuple[str, ...] = ()
+    size_bytes: int = 0
+    summary: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PackageFile:
+    """One file of a package, on the publisher's disk.
+
+    Args:
+        path: in the package, relative, with forward slashes.
+        source: absolute path on disk.
+        size_bytes: its size.
+        digest: "sha256:<hex>" of its bytes.
+    """
+
+    path: str
+    source: Path
+    size_bytes: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Package:
+    """A version, built and ready to be published.
+
+    Args:
+        model_id: publisher/name.
+        index: the bytes of the version's OCI image index.
+        digest: "sha256:<hex>" of `index`: the version's identity.
+        documents: manifests and configs made in memory, digest -> bytes.
+        files: the layers of all variants; a file that stands in several is listed once.
+        summary: what lists show: framework_type, purpose, license, description, variants.
+    """
+
+    model_id: str
+    index: bytes
+    digest: str
+    documents: Mapping[str, bytes]
+    files: tuple[PackageFile, ...]
+    summary: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Published:
+    """The answer to a publish: the version, and whether it is new or was the latest already."""
+
+    version: VersionInfo
+    created: bool
+
+
+Wanted = Mapping[str, Union[int, str, None]]
+"""The models of a project: model id -> version number, tag, or None for the latest."""
+
+
+class Registry(Protocol):
+    """Where models are published. One instance may be used from several threads."""
+
+    url: str
+    """As the user would write it: "dir:/srv/models"."""
+    remote: bool
+    """Whether using it opens a network connection."""
+
+    def list_models(self, text: str = "") -> list[tuple[str, VersionInfo]]:
+        """(model id, latest version) of every model whose id contains `text`, sorted by id."""
+        ...
+
+    def versions(self, model_id: str) -> list[VersionInfo]:
+        """All versions, oldest first.
+
+        Raises:
+            NotFound: no such model; `fix` holds the nearest ids.
+        """
+        ...
+
+    def resolve(self, model_id: str, reference: str | None = None) -> VersionInfo:
+        """The version that a number ("3"), a tag or a digest names; without a reference, or with "latest", the newest.
+
+        Raises:
+            NotFound: no such model, or no such version or tag; `fix` holds the nearest names.
+        """
+        ...
+
+    def document(self, model_id: str, digest: str) -> bytes:
+        """The bytes of an index, manifest or config, its digest checked.
+
+        Raises:
+            IntegrityError: the bytes are not the ones that the digest names.
+            RegistryError: the blob is missing or can't be read.
+        """
+        ...
+
+    def fetch(self, model_id: str, digest: str, size_bytes: int, destination: Path) -> None:
+        """Copies a blob to `destination`, a new file, and checks its digest on the way; nothing is left on failure.
+
+        Raises:
+            IntegrityError: the bytes are not the ones that the digest names; names blob and registry.
+            RegistryError: the blob is missing or can't be read.
+            StorageFailed: no space for the copy.
+        """
+        ...
+
+    def publish(self, package: Package, tag: str | None = None, force: bool = False) -> Published:
+        """Makes `package` the model's next version, whole or not at all; sets `tag` on it.
+
+        A package whose digest is the latest version's makes no new version unless `force`.
+        """
+        ...
+
+    def set_tag(self, model_id: str, tag: str, number: int) -> None:
+        """Lets `tag` name version `number`, whatever it named before."""
+        ...
+
+    def remove_tag(self, model_id: str, tag: str) -> None:
+        """Takes `tag` away.
+
+        Raises:
+            NotFound: no such tag.
+        """
+        ...
+
+    def projects(self) -> list[str]:
+        """Names of all projects, sorted."""
+        ...
+
+    def project(self, name: str) -> dict[str, int | str | None]:
+        """The wanted models of a project.
+
+        Raises:
+            NotFound: no such project; `fix` holds the nearest names.
+        """
+        ...
+
+    def create_project(self, name: str) -> None:
+        """Makes an empty project.
+
+        Raises:
+            UsageError: the name is taken, or is not one.
+        """
+        ...
+
+    def change_project(self, name: str, set_models: Wanted, remove_models: Sequence[str] = ()) -> None:
+        """Sets and removes wanted models of a project, in one step that no other writer can come between."""
+        ...
+
+
+class Prompter(Protocol):
+    """Somebody to ask."""
+
+    def select(self, question: str, choices: Sequence[str], default: str | None = None) -> str:
+        """One of `choices`."""
+        ...
+
+    def text(self, question: str, default: str = "") -> str:
+        """A line of text."""
+        ...
+
+    def confirm(self, question: str, default: bool = False) -> bool:
+        """Yes or no."""
+        ...

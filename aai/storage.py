@@ -1,0 +1,116 @@
+"""Files written so that a reader sees the old one or the new one, never a half."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Iterator
+
+from aai.errors import AaiError, Finding, InvalidFiles, NotAllowed, NotFound, StorageFailed
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def storage_error(error: OSError, path: Path) -> AaiError:
+    """The domain error that says what `error` means for `path`."""
+    if error.errno in _FULL:
+        return StorageFailed(
+            "no space is left on the disk",
+            str(path),
+            "free some space, then run the same command again: nothing was lost",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return NotAllowed("the folder or file can't be written", str(path), f"check its rights: ls -ld {path}")
+    if error.errno == errno.ENOENT:
+        return NotFound("the file or folder is not there", str(path))
+    return StorageFailed(error.strerror or str(error), str(path))
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Runs its body; an OSError in it becomes the domain error about `path`.
+
+    Raises:
+        StorageFailed: the disk is full, or the file system fails.
+        NotAllowed: the rights forbid it, or the file system is read-only.
+        NotFound: the file is not there.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, Path(error.filename) if isinstance(error.filename, str) else path) from error
+
+
+def write_bytes(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Writes `data` to `path` through a temporary file beside it and a rename.
+
+    A file that already holds exactly `data` is left as it is. `mode` sets the access rights; without it they are the
+    usual ones for a new file (0666 less the umask).
+
+    Raises:
+        StorageFailed: the disk is full, or the file system fails.
+        NotAllowed: the rights forbid it.
+    """
+    if path.is_file() and path.read_bytes() == data:
+        if mode is not None:
+            path.chmod(mode)
+        return
+    with translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(mode if mode is not None else 0o666 & ~_umask())
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+
+
+def write_json(path: Path, document: Any, mode: int | None = None) -> None:
+    """Writes `document` as JSON with 2-space indent and a final newline; see `write_bytes`."""
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    write_bytes(path, text.encode("utf-8"), mode)
+
+
+def read_json(path: Path, fix: str | None = None) -> Any:
+    """The parsed content of a JSON file of the user.
+
+    Raises:
+        NotFound: the file is not there; `fix` then says what makes it.
+        InvalidFiles: not UTF-8, or a syntax error, with line and column.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(f"{path.name} is not there", str(path.parent), fix) from error
+    except OSError as error:
+        raise storage_error(error, path) from error
+    try:
+        return json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        finding = Finding("error", f"the file is not UTF-8 text (byte {error.start})", str(path), "save it as UTF-8")
+        raise InvalidFiles("the file can't be read", [finding]) from error
+    except RecursionError as error:
+        finding = Finding("error", "the JSON is nested too deeply", str(path), "write it with fewer levels")
+        raise InvalidFiles("the file can't be read", [finding]) from error
+    except json.JSONDecodeError as error:
+        where = f"{path}, line {error.lineno}, column {error.colno}"
+        finding = Finding(
+            "error", f"JSON syntax error: {error.msg[0].lower()}{error.msg[1:]}", where, "mend the file at that place"
+        )
+        raise InvalidFiles("the file can't be read", [finding]) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,37 @@
+"""What all tests share: the folder of third-party models, and a home that is not the developer's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _zoo() -> Path:
+    return Path(os.environ.get("AAI_ZOO") or ROOT.parent / "shared" / "zoo").resolve()
+
+
+@pytest.fixture(scope="session")
+def zoo() -> Path:
+    """The folder of third-party models, photos and expected results."""
+    folder = _zoo()
+    if not (folder / "MANIFEST.json").is_file():
+        reason = f"the model zoo is not at {folder}: set AAI_ZOO to the folder that holds its MANIFEST.json"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home for each test, so that no setting, registry or store of the developer is read or written."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for name in list(os.environ):
+        if name.startswith(("AAI_", "XDG_")) and name != "AAI_ZOO":
+            monkeypatch.delenv(name)
+    return home
