@@ -1,0 +1,1 @@
+"""A published version as OCI documents: built from a folder, read with distrust."""
