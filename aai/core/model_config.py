@@ -1,6 +1,7 @@
 """alwaysai.model.json: read in every form that is about, checked against the field table, written nested.
 
-Value of a blob's element = (pixel - mean) * scalefactor / std, per channel, in the blob's channel order (after `swaprb`).
+Value of a blob's element = (pixel - mean) * scalefactor / std, per channel, in the blob's channel order, after
+`swaprb`.
 """
 
 from __future__ import annotations
@@ -323,7 +324,7 @@ def _numbers(value: Any) -> list[float]:
 
 
 def _size(value: Any) -> list[int]:
-    items = [_integer(v) for v in _items(value, ",xX×")]
+    items = [_integer(v) for v in _items(value, ",xX")]
     if len(items) != 2:
         raise ValueError(f"has {len(items)} numbers, where two belong: width and height")
     if min(items) < 1 or max(items) > 65535:

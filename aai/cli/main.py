@@ -1,0 +1,119 @@
+"""The root command, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn, Sequence
+
+import click
+
+from aai.cli.groups import LazyGroup
+from aai.errors import EXIT_BUG, EXIT_INTERRUPTED, AaiError, UsageError
+from aai.version import __version__
+
+EXAMPLES = """\b
+Examples:
+  aai demo                                    the whole way, on a small model that comes along
+  aai model configure --id acme/detector      find out what the model in this folder is
+  aai model publish                           put it into the registry
+  aai app configure                           make an app in this folder
+  aai app models add acme/detector            pin its newest version
+  aai app install                             bring the files here, checked
+  aai app start                               run the app
+"""
+
+NOUNS = {
+    "app": ("aai.cli.app:app", "Configure, install and start an application."),
+    "config": ("aai.cli.config:config", "Show and change settings."),
+    "demo": ("aai.cli.demo:demo", "Do the whole way once, on a small model that comes along."),
+    "doctor": ("aai.cli.doctor:doctor", "Show which runtimes and accelerators this machine has."),
+    "model": ("aai.cli.model:model", "Configure, check, run and publish a model."),
+    "project": ("aai.cli.project:project", "Named lists of wanted models, kept in the registry."),
+    "user": ("aai.cli.user:user", "Set the publisher that your models are published under."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    table=NOUNS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help=f"Take a trained vision model from its folder to the devices that run it.\n\n{EXAMPLES}",
+    epilog="Every command has --help. Exit codes: docs/reference/exit-codes.md.",
+)
+@click.version_option(__version__, prog_name="aai", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Take a trained vision model from its folder to the devices that run it."""
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and exits with the code of the table in `aai.errors`."""
+    words = list(sys.argv[1:] if args is None else args)
+    sys.exit(run(words))
+
+
+def run(words: Sequence[str]) -> int:
+    """Runs the command line; returns the exit code. Messages go to stderr."""
+    own_words = words[: words.index("--")] if "--" in words else words
+    try:
+        result = cli.main(args=list(words), prog_name="aai", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        print("\ninterrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        return _report(_from_click(error), own_words)
+    except AaiError as error:
+        return _report(error, own_words)
+    except BrokenPipeError:
+        # Whoever read our output has gone, as with `| head`; what is left in the buffer has no reader either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:
+        return _report_bug()
+
+
+def _from_click(error: click.ClickException) -> AaiError:
+    where = None
+    fix = None
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        where = error.ctx.command_path
+        fix = f"see: {error.ctx.command_path} --help"
+        possible = getattr(error, "possibilities", None)
+        if possible:
+            fix = "did you mean {}? {}".format(", ".join(sorted(possible)), fix)
+    what = getattr(error, "message", "") if isinstance(error, click.NoSuchOption) else error.format_message()
+    what = (what or error.format_message()).strip().rstrip(".")
+    return UsageError(what[:1].lower() + what[1:], where, fix)
+
+
+def _report(error: AaiError, words: Sequence[str]) -> int:
+    if "--debug" in words or os.environ.get("AAI_DEBUG"):
+        import traceback
+
+        traceback.print_exc()
+    if "--json" in words:
+        import json
+
+        print(json.dumps({"error": error.as_dict()}, indent=2, ensure_ascii=False), file=sys.stderr)
+    else:
+        from aai.cli.output import error_text
+
+        print(error_text(error), file=sys.stderr)
+    return error.exit_code
+
+
+def _report_bug() -> int:
+    import traceback
+
+    traceback.print_exc()
+    print(
+        "error: this is a fault of aai, not of your files\n"
+        f"  where: aai {__version__}, Python {sys.version.split()[0]}, on {sys.platform}; the trace is above\n"
+        "  fix:   report it with the command that you ran and the trace",
+        file=sys.stderr,
+    )
+    return EXIT_BUG

@@ -1,0 +1,143 @@
+"""What commands print: data to stdout, all else to stderr; as text, as one JSON document, or ids only."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any, Iterable, Sequence, TextIO
+
+from aai.errors import AaiError, Finding
+
+_STYLES = {"red": "31", "yellow": "33", "green": "32", "dim": "2", "bold": "1"}
+
+
+def wants_colour(stream: TextIO, no_color: bool = False) -> bool:
+    """Whether `stream` should get colour: a terminal, and nobody said no (https://no-color.org)."""
+    if no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
+
+
+def styled(text: str, style: str, on: bool) -> str:
+    """`text` in a terminal style, or as it is."""
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if on else text
+
+
+def error_text(error: AaiError) -> str:
+    """The error as people read it: `error:` and the lines of where and fix."""
+    on = wants_colour(sys.stderr, "--no-color" in sys.argv)
+    return styled("error:", "red", on) + " " + str(error)
+
+
+class Output:
+    """Where one command prints.
+
+    Args:
+        as_json: one JSON document on stdout and nothing else there.
+        quiet: ids only.
+        no_color: no colour, whatever the terminal can do.
+    """
+
+    def __init__(self, as_json: bool = False, quiet: bool = False, no_color: bool = False) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self.no_color = no_color
+
+    def document(self, value: Any) -> None:
+        """Prints `value` as the one JSON document, when JSON was asked for."""
+        if self.as_json:
+            print(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def ids(self, names: Iterable[str]) -> None:
+        """Prints one id a line, when only ids were asked for."""
+        if self.quiet and not self.as_json:
+            for name in names:
+                print(name)
+
+    def line(self, text: str = "") -> None:
+        """Prints a line of the answer, in text form only."""
+        if not self.as_json and not self.quiet:
+            print(text)
+
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Prints rows in columns, in text form only."""
+        if self.as_json or self.quiet:
+            return
+        cells = [list(headers)] + [[str(value) for value in row] for row in rows]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(headers))]
+        on = wants_colour(sys.stdout, self.no_color)
+        for number, row in enumerate(cells):
+            line = "  ".join(value.ljust(width) for value, width in zip(row, widths)).rstrip()
+            print(styled(line, "dim", on) if number == 0 else line)
+
+    def note(self, text: str) -> None:
+        """Says something beside the answer, on stderr."""
+        if not self.quiet:
+            print(text, file=sys.stderr)
+
+    def warn(self, text: str) -> None:
+        """A warning, on stderr, whatever form the answer has."""
+        print(styled("warning:", "yellow", wants_colour(sys.stderr, self.no_color)) + " " + text, file=sys.stderr)
+
+    def hint(self, command: str) -> None:
+        """Suggests the next command, on stderr."""
+        if not self.quiet and not self.as_json:
+            print(styled(f"next: {command}", "dim", wants_colour(sys.stderr, self.no_color)), file=sys.stderr)
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """Prints findings, errors first, in text form on stdout."""
+        on = wants_colour(sys.stdout, self.no_color)
+        for finding in sorted(findings, key=lambda f: f.level != "error"):
+            self.line(
+                f"{styled(finding.level + ':', 'red' if finding.level == 'error' else 'yellow', on)} {finding.what}"
+            )
+            self.line(f"  where: {finding.where}")
+            if finding.fix:
+                self.line(f"  fix:   {finding.fix}")
+
+
+class Progress:
+    """Bytes done so far: a line that is redrawn on a terminal, a plain line every few seconds elsewhere.
+
+    Short work prints nothing.
+    """
+
+    def __init__(self, what: str, total_bytes: int, quiet: bool = False) -> None:
+        self._what = what
+        self._total = max(total_bytes, 1)
+        self._done = 0
+        self._start = self._last = time.monotonic()
+        self._quiet = quiet
+        self._live = sys.stderr.isatty()
+        self._drawn = False
+
+    def __call__(self, more_bytes: int) -> None:
+        """Counts `more_bytes` as done."""
+        self._done += more_bytes
+        now = time.monotonic()
+        if self._quiet or now - self._last < (0.2 if self._live else 5.0):
+            return
+        self._last = now
+        rate = self._done / max(now - self._start, 1e-6)
+        left_s = max(self._total - self._done, 0) / max(rate, 1.0)
+        text = f"{self._what}: {100 * self._done // self._total}%, {rate / 1e6:.0f} MB/s, {left_s:.0f} s left"
+        if self._live:
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+            self._drawn = True
+        else:
+            print(text, file=sys.stderr)
+
+    def close(self) -> None:
+        """Clears the live line."""
+        if self._drawn:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def size_text(size_bytes: int) -> str:
+    """A size in the unit that people read: "3.7 MB"."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= factor:
+            return f"{size_bytes / factor:.1f} {unit}"
+    return f"{size_bytes} B"

@@ -1,0 +1,412 @@
+"""Finds out what the model in a folder is, and writes alwaysai.model.json.
+
+A value comes, in this order, from: the user (flag), the existing file if a person made it, the weights, a guess that
+the user may confirm, the reference's default. Every value keeps where it came from, so that people can check it. What
+this program itself wrote is remembered under `aai.told`: a later run may renew that, and keeps what a hand changed.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Mapping
+
+from aai.core.fields import (
+    ARCHITECTURES,
+    BY_NAME,
+    DEFAULT_SIZES,
+    FIELDS,
+    PLACEHOLDER_ID,
+    REQUIRED_PARAMETERS,
+    Field,
+    applies_to,
+)
+from aai.core.inspect import inspect_model
+from aai.core.inspect.folder import find_files
+from aai.core.inspect.labels import known_labels
+from aai.core.inspect.report import Fact, Inspection
+from aai.core.model_config import FILE_NAME, SCHEMA, ModelConfig, choose, coerce, default_document, read
+from aai.core.names import parse_id
+from aai.core.validate import NEEDS_LABELS, validate_config
+from aai.errors import Finding, InvalidFiles, NotFound, UsageError
+from aai.ports import Prompter
+from aai.storage import write_bytes
+
+LABELS_NAME = "labels.txt"
+_NORMALISATION = ("mean", "scalefactor")
+_PATHS = ("framework_type", "model_file", "config_file", "label_file", "colors_file")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the value of one field came from.
+
+    Args:
+        field: the field's name; "decoder" and "input" stand for the `aai` section.
+        how: "said", "kept", "inferred", "guessed" or "default".
+        value: the value.
+        source: the reason, for people; "" for what the user said.
+    """
+
+    field: str
+    how: str
+    value: Any
+    source: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The origin as `--json` prints it."""
+        return {"field": self.field, "how": self.how, "value": self.value, "source": self.source}
+
+
+@dataclass
+class Configured:
+    """The answer: the configuration, where each value came from, and what is still open.
+
+    Args:
+        config: the configuration, not yet written.
+        origins: one per field that has a value.
+        open: field -> what to do, for what nobody could tell.
+        labels: names to write into LABELS_NAME; empty when a label file is there or nothing is known.
+        findings: warnings of the check.
+        inspection: what the weights say.
+    """
+
+    config: ModelConfig
+    inspection: Inspection
+    origins: list[Origin] = field(default_factory=list)
+    open: dict[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+
+    def write(self) -> list[Path]:
+        """Writes the configuration, and the label file when there is one to write. Returns the paths."""
+        written = []
+        if self.labels:
+            path = self.config.folder / LABELS_NAME
+            write_bytes(path, ("\n".join(self.labels) + "\n").encode("utf-8"))
+            written.append(path)
+        return [*written, self.config.write()]
+
+
+def configure(
+    folder: Path,
+    given: Mapping[str, Any],
+    asker: Prompter | None = None,
+    publisher: str = "",
+    keep_guesses: bool = False,
+) -> Configured:
+    """The configuration of the model in `folder`, without writing it.
+
+    Args:
+        folder: holds the weights.
+        given: field name -> value that the user said, as text or in its own type; "name" may stand for an id.
+        asker: somebody to ask what is still open; None takes the guesses.
+        publisher: makes an id of "name", and the proposal for an id.
+        keep_guesses: take guesses without asking even when there is an asker.
+
+    Raises:
+        NotFound: no such folder, or no weights in it.
+        UsageError: a value that the field can't have, or a required one that nobody could tell.
+        BadWeights: the weights can't be read.
+        InvalidFiles: the files contradict each other.
+    """
+    if not folder.is_dir():
+        raise NotFound("there is no such folder", str(folder), "name the folder that holds the weights")
+    said = _check_given(given, publisher)
+    existing = _existing(folder)
+    found = _find(folder, said, existing)
+    framework = str(found["framework_type"].value)
+    inspection = inspect_model(
+        framework, folder / found["model_file"].value, _optional(folder, found.get("config_file"))
+    )
+    work = _Work(folder, framework, said, existing, found, inspection, None if keep_guesses else asker)
+    result = work.settle(publisher)
+    _check(result)
+    return result
+
+
+class _Work:
+    """The settling of all fields of one configuration, with what it is settled from at hand."""
+
+    def __init__(
+        self,
+        folder: Path,
+        framework: str,
+        said: dict[str, Any],
+        existing: dict[str, Any],
+        found: Mapping[str, Fact],
+        inspection: Inspection,
+        asker: Prompter | None,
+    ) -> None:
+        self.folder = folder
+        self.framework = framework
+        self.said = said
+        self.asker = asker
+        self.facts = {**inspection.facts, **found}
+        self.told: dict[str, Any] = {}
+        self.was_told: dict[str, Any] = (existing.get("aai") or {}).get("told") or {}
+        document = default_document(framework)
+        for key, value in existing.items():
+            if key != "model_parameters":
+                document[key] = copy.deepcopy(value)
+        document["model_parameters"].update(copy.deepcopy(existing.get("model_parameters") or {}))
+        self.existing = ModelConfig(copy.deepcopy(existing), folder) if existing else None
+        self.result = Configured(ModelConfig(document, folder), inspection)
+        self._drop_what_the_user_replaced()
+
+    def settle(self, publisher: str) -> Configured:
+        """Gives each field its value."""
+        self._id(publisher)
+        for entry in FIELDS:
+            if entry.name != "id" and (applies_to(entry, self.framework) or entry.name in self.said):
+                self._field(entry)
+        self._labels()
+        self._section()
+        self._ask_for_open()
+        return self.result
+
+    def _field(self, entry: Field) -> None:
+        config = self.result.config
+        hand = self._hand_made(entry.name)
+        fact = self.facts.get(entry.name)
+        if entry.name in self.said:
+            self._put(entry.name, self.said[entry.name], "said")
+        elif hand is not None:
+            self._put(entry.name, hand, "kept", FILE_NAME)
+        elif fact is not None and (fact.certain or self._agrees(entry.name, fact)):
+            self._put(entry.name, fact.value, "inferred" if fact.certain else "guessed", fact.source)
+            self.told[entry.name] = fact.value
+        else:
+            default = self._default(entry)
+            config.set(entry.name, default)
+            if default not in (None, "", []) or entry.default not in (None, "", []):
+                self.result.origins.append(Origin(entry.name, "default", default))
+            self.told[entry.name] = default
+
+    def _hand_made(self, name: str) -> Any:
+        """The value in the existing file, when a person put it there."""
+        value = self.existing.value(name) if self.existing else None
+        if value is None or value == "" or (name in self.was_told and value == self.was_told[name]):
+            return None
+        return value
+
+    def _default(self, entry: Field) -> Any:
+        if entry.name != "size":
+            return copy.deepcopy(entry.default)
+        architecture = str(self.said.get("architecture") or "")
+        size = DEFAULT_SIZES.get("darknet" if architecture.startswith("yolo") else self.framework)
+        return list(size) if size else None
+
+    def _agrees(self, name: str, fact: Fact) -> bool:
+        """Whether a guess may be taken: always without somebody to ask."""
+        if self.asker is None or name in _PATHS:
+            return True
+        flag = BY_NAME[name].flag if name in BY_NAME else "--label_file"
+        return self.asker.confirm(f"{name} {_shown(fact.value)}, from {fact.source}? ({flag})", True)
+
+    def _put(self, name: str, value: Any, how: str, source: str = "") -> None:
+        self.result.config.set(name, copy.deepcopy(value))
+        self.result.origins.append(Origin(name, how, value, source))
+
+    def _id(self, publisher: str) -> None:
+        config = self.result.config
+        hand = self._hand_made("id")
+        if "id" in self.said:
+            self._put("id", self.said["id"], "said")
+        elif hand not in (None, PLACEHOLDER_ID):
+            self._put("id", hand, "kept", FILE_NAME)
+        elif self.asker is not None:
+            proposal = f"{publisher or 'me'}/{_slug(self.folder.resolve().name)}"
+            answer = self.asker.text("Model id, publisher/name (--id)", proposal)
+            parse_id(answer)
+            self._put("id", answer, "said")
+        else:
+            config.set("id", PLACEHOLDER_ID)
+            self.result.open["id"] = "give the model an id: aai model configure --id publisher/name"
+
+    def _labels(self) -> None:
+        config = self.result.config
+        if config.value("label_file"):
+            return
+        names = self.facts.get("labels")
+        classes = self.facts.get("classes")
+        if names is None and classes is not None and config.purpose in NEEDS_LABELS:
+            known = known_labels(int(classes.value), self.framework)
+            if known is not None:
+                source = f"{known.name}: {classes.value} classes ({classes.source}), and no label file"
+                names = Fact(list(known.labels), source, certain=False)
+        if names is None:
+            if classes is not None and config.purpose in NEEDS_LABELS:
+                self.result.open["label_file"] = (
+                    f"pass the names of the {classes.value} classes, one a line: aai model configure --label_file FILE"
+                )
+            return
+        shown = Fact(f"{len(names.value)} names in {LABELS_NAME}", names.source, names.certain)
+        if not names.certain and not self._agrees("labels", shown):
+            self.result.open["label_file"] = "pass the class names: aai model configure --label_file FILE"
+            return
+        self.result.labels = tuple(names.value)
+        self._put("label_file", LABELS_NAME, "inferred" if names.certain else "guessed", names.source)
+        self.told["label_file"] = LABELS_NAME
+
+    def _section(self) -> None:
+        """The `aai` section: decoder, input, further files, and what this program told."""
+        section: dict[str, Any] = dict(self.result.config.document.get("aai") or {})
+        section["schema"] = SCHEMA
+        for name in ("decoder", "input"):
+            fact = self.facts.get(name)
+            old = section.get(name)
+            if old and old != self.was_told.get(name):
+                self.result.origins.append(Origin(name, "kept", old, FILE_NAME))
+            elif fact is not None and fact.value:
+                section[name] = copy.deepcopy(fact.value)
+                self.told[name] = copy.deepcopy(fact.value)
+                how = "inferred" if fact.certain else "guessed"
+                self.result.origins.append(Origin(name, how, fact.value, fact.source))
+            else:
+                section.pop(name, None)
+        self._extra_files(section)
+        section["told"] = self.told
+        self.result.config.document["aai"] = section
+
+    def _extra_files(self, section: dict[str, Any]) -> None:
+        root = self.folder.resolve()
+        extra = [path.resolve().relative_to(root).as_posix() for path in self.result.inspection.extra_files]
+        files = [name for name in section.get("files") or [] if name not in (self.was_told.get("files") or [])]
+        files.extend(name for name in extra if name not in files)
+        if extra:
+            self.told["files"] = extra
+            self.result.origins.append(Origin("files", "inferred", extra, "external data that the weights name"))
+        if files:
+            section["files"] = files
+        else:
+            section.pop("files", None)
+
+    def _drop_what_the_user_replaced(self) -> None:
+        """A guess stands or falls whole: a mean that the user said does not go with a guessed standard deviation."""
+        recipe = self.facts.get("input")
+        parts = dict(recipe.value) if recipe else {}
+        own = [
+            name for name in _NORMALISATION if name in self.said or self._hand_made(name) not in (None, [0, 0, 0], 1)
+        ]
+        if own:
+            parts.pop("std", None)
+            for name in _NORMALISATION:
+                fact = self.facts.get(name)
+                if fact is not None and not fact.certain:
+                    del self.facts[name]
+        if "crop" in self.said:
+            for name in ("resize", "anchor", "pad"):
+                parts.pop(name, None)
+        if "swaprb" in self.said and parts.get("colour") != "gray":
+            parts.pop("colour", None)
+        if recipe is not None:
+            self.facts["input"] = Fact(parts, recipe.source, recipe.certain)
+
+    def _ask_for_open(self) -> None:
+        """Required fields that nobody told: asked for, or an error that names every flag; the size may stay open."""
+        missing = []
+        for name in ("purpose", *REQUIRED_PARAMETERS.get(self.framework, ())):
+            if self.result.config.value(name):
+                continue
+            allowed = ARCHITECTURES[self.framework] if name == "architecture" else BY_NAME[name].values
+            if self.asker is None:
+                missing.append((name, allowed))
+            else:
+                answer = self.asker.select(f"{BY_NAME[name].help} ({BY_NAME[name].flag})", allowed)
+                self._put(name, answer, "said")
+        if missing:
+            reason = self.result.inspection.not_read or "the files do not tell"
+            raise UsageError(
+                f"{' and '.join(name for name, _ in missing)} must be given for {self.framework}: {reason}",
+                str(self.result.inspection.model_file),
+                "add {}".format(", ".join(f"{BY_NAME[name].flag} {'|'.join(allowed)}" for name, allowed in missing)),
+            )
+        if not self.result.config.value("size"):
+            if self.asker is not None:
+                answer = self.asker.text("Input size of the network, width x height (--size)", "300x300")
+                self._put("size", _coerced("size", answer), "said")
+            else:
+                self.result.open["size"] = "pass the network's input size: aai model configure --size WIDTH HEIGHT"
+
+
+def _check_given(given: Mapping[str, Any], publisher: str) -> dict[str, Any]:
+    """The user's values in their own types; all that are wrong at once."""
+    said: dict[str, Any] = {}
+    given = dict(given)
+    name = given.pop("name", None)
+    if name is not None and "id" not in given:
+        if not publisher:
+            fix = "set it once: aai user login --publisher NAME; or pass --id publisher/name"
+            raise UsageError("--name needs a publisher, and none is set", "--name", fix)
+        given["id"] = f"{publisher}/{name}"
+    for key, value in given.items():
+        said[key] = _coerced(key, value)
+    if "id" in said:
+        parse_id(said["id"])
+    framework, architecture = said.get("framework_type"), said.get("architecture")
+    allowed = ARCHITECTURES.get(str(framework))
+    if framework and architecture and allowed and architecture not in allowed:
+        raise UsageError(
+            f'{framework} has no architecture "{architecture}"', "--architecture", choose(architecture, allowed)
+        )
+    return said
+
+
+def _coerced(name: str, value: Any) -> Any:
+    entry = BY_NAME[name]
+    try:
+        coerced = coerce(entry.kind, value)
+    except ValueError as error:
+        raise UsageError(f"{entry.flag}: {name} {error}", entry.flag) from error
+    if entry.values and coerced not in entry.values:
+        raise UsageError(f'{entry.flag} can\'t be "{coerced}"', entry.flag, choose(str(coerced), entry.values))
+    return coerced
+
+
+def _existing(folder: Path) -> dict[str, Any]:
+    """The document that is there already, nested; {} when there is none.
+
+    Raises:
+        InvalidFiles: it can't be read as JSON, or holds something of a wrong type: a person should look first.
+    """
+    if not (folder / FILE_NAME).is_file():
+        return {}
+    config, findings = read(folder)
+    wrong = [f for f in findings if f.level == "error" and "is missing" not in f.what]
+    if wrong:
+        raise InvalidFiles(f"{FILE_NAME} has errors", wrong, str(folder / FILE_NAME))
+    return config.document
+
+
+def _find(folder: Path, said: Mapping[str, Any], existing: Mapping[str, Any]) -> dict[str, Fact]:
+    """Which file is what, by the user, the existing file, and the content of the folder."""
+    parameters = existing.get("model_parameters") or {}
+    told = (existing.get("aai") or {}).get("told") or {}
+    by_hand = {name: parameters.get(name) for name in _PATHS if parameters.get(name) != told.get(name)}
+    known = {name: str(said.get(name) or by_hand.get(name) or "") for name in _PATHS}
+    return find_files(folder, {name: value for name, value in known.items() if value})
+
+
+def _optional(folder: Path, fact: Fact | None) -> Path | None:
+    return folder / fact.value if fact is not None and fact.value else None
+
+
+def _check(result: Configured) -> None:
+    """Refuses what contradicts itself; what is only open is not an error yet."""
+    findings = validate_config(result.config, result.inspection, labels=result.labels or None)
+    open_places = tuple(f".{name}" for name in result.open)
+    errors = [f for f in findings if f.level == "error" and not f.where.endswith(open_places)]
+    if errors:
+        raise InvalidFiles("the files do not fit together", errors, str(result.config.folder))
+    result.findings = [f for f in findings if f.level == "warning" and not f.where.endswith((".id", *open_places))]
+
+
+def _slug(name: str) -> str:
+    words = "".join(c if c.isalnum() and c.isascii() else " " for c in name.lower()).split()
+    return "-".join(words)[:64] or "model"
+
+
+def _shown(value: Any) -> str:
+    return "x".join(str(v) for v in value) if isinstance(value, list) else str(value)

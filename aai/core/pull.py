@@ -1,0 +1,171 @@
+"""A published version: what is in it, and a copy of it in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aai.core.model_config import FILE_NAME
+from aai.core.names import did_you_mean, parse_reference
+from aai.errors import IntegrityError, NotFound, UsageError
+from aai.package.read import FileEntry, read_index, read_manifest
+from aai.ports import Registry, VersionInfo
+from aai.storage import translated, write_json
+
+DEFAULT_VARIANT = "default"
+
+
+@dataclass(frozen=True)
+class VariantDescription:
+    """One variant of a version: its key, its target and its files."""
+
+    key: str
+    digest: str
+    target: dict[str, str]
+    files: tuple[FileEntry, ...]
+
+
+@dataclass(frozen=True)
+class VersionDescription:
+    """One version with its variants."""
+
+    model_id: str
+    version: VersionInfo
+    variants: tuple[VariantDescription, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The description as `--json` prints it."""
+        return {
+            "id": self.model_id,
+            "version": self.version.number,
+            "digest": self.version.digest,
+            "tags": list(self.version.tags),
+            "size_bytes": self.version.size_bytes,
+            "summary": dict(self.version.summary),
+            "variants": [
+                {
+                    "key": variant.key,
+                    "digest": variant.digest,
+                    "target": variant.target,
+                    "files": [
+                        {"path": file.path, "size_bytes": file.size_bytes, "digest": file.digest}
+                        for file in variant.files
+                    ],
+                }
+                for variant in self.variants
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """A version that was copied into a folder."""
+
+    model_id: str
+    number: int
+    digest: str
+    variant: str
+    folder: Path
+    size_bytes: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as `--json` prints it."""
+        return {
+            "id": self.model_id,
+            "version": self.number,
+            "digest": self.digest,
+            "variant": self.variant,
+            "folder": str(self.folder),
+            "size_bytes": self.size_bytes,
+        }
+
+
+def describe(registry: Registry, reference: str) -> VersionDescription:
+    """What the version that `reference` names holds.
+
+    Raises:
+        NotFound: no such model, version or tag.
+        IntegrityError: the registry's documents are not the ones that were published.
+    """
+    model_id, wanted = parse_reference(reference)
+    version = registry.resolve(model_id, wanted)
+    variants = []
+    for entry in read_index(registry.document(model_id, version.digest)):
+        contents = read_manifest(registry.document(model_id, entry.digest))
+        variants.append(VariantDescription(entry.key, entry.digest, dict(entry.target), contents.files))
+    return VersionDescription(model_id, version, tuple(variants))
+
+
+def pull_model(registry: Registry, reference: str, folder: Path | None = None, variant: str | None = None) -> Pulled:
+    """Copies a version's files into `folder`, which must be new or empty; nothing is left there on failure.
+
+    Args:
+        registry: where it was published.
+        reference: publisher/name, with @VERSION or @TAG.
+        folder: where to; without it, the model's name in the working folder.
+        variant: key of the variant; without it, the model folder itself.
+
+    Raises:
+        NotFound: no such model, version, tag or variant.
+        UsageError: the folder holds something already.
+        IntegrityError: a file is not the one that was published.
+    """
+    description = describe(registry, reference)
+    chosen = _variant(description, variant or DEFAULT_VARIANT)
+    target = folder or Path(description.model_id.split("/")[1])
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError("the folder holds something already", str(target), "name a new folder, or empty this one")
+    with translated(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+        try:
+            for file in chosen.files:
+                destination = scratch / file.path
+                destination.parent.mkdir(parents=True, exist_ok=True)
+                registry.fetch(description.model_id, file.digest, file.size_bytes, destination)
+            _write_version(scratch / FILE_NAME, description.version.number)
+            scratch.chmod(0o755)
+            if target.exists():
+                target.rmdir()
+            scratch.rename(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(scratch)
+            raise
+    return Pulled(
+        description.model_id,
+        description.version.number,
+        description.version.digest,
+        chosen.key,
+        target,
+        sum(file.size_bytes for file in chosen.files),
+    )
+
+
+def _variant(description: VersionDescription, key: str) -> VariantDescription:
+    for variant in description.variants:
+        if variant.key == key:
+            return variant
+    known = [variant.key for variant in description.variants]
+    raise NotFound(
+        f'there is no variant "{key}"',
+        f"{description.model_id}@{description.version.number}",
+        f"{did_you_mean(key, known)} variants: {', '.join(known)}".strip(),
+    )
+
+
+def _write_version(path: Path, number: int) -> None:
+    """Puts the version number into the copy's alwaysai.model.json, as an install does."""
+    try:
+        document = json.loads(path.read_bytes())
+        document["version"] = number
+    except (OSError, ValueError, TypeError) as error:
+        raise IntegrityError(
+            "the package has no readable alwaysai.model.json", str(path), "publish it again"
+        ) from error
+    write_json(path, document)

@@ -1,0 +1,154 @@
+"""Settings and where each comes from, in order: flag, AAI_* environment, the app's folder, the user's file, default."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Mapping
+
+from aai.core.names import did_you_mean
+from aai.errors import Finding, InvalidFiles, UsageError
+from aai.storage import read_json, write_json
+
+APP_FILE = "alwaysai.app.json"
+APP_KEY = "aai"
+SECRET_MODE = 0o600
+
+KEYS = {
+    "registry": "where models are published and taken from, such as dir:/srv/models",
+    "store": "folder of the content store that installed files are linked from",
+    "publisher": "first half of the ids of your models, set by aai user login",
+}
+APP_KEYS = ("registry",)
+"""Settings that an app's folder may hold, under the key "aai" of alwaysai.app.json."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting in force.
+
+    Args:
+        name: its key.
+        value: the value, "" when nothing sets it.
+        origin: who said so, for people: "AAI_REGISTRY", "/home/me/.config/aai/config.json", "default".
+    """
+
+    name: str
+    value: str
+    origin: str
+
+
+def user_file() -> Path:
+    """The user's settings file."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("aai", appauthor=False)) / "config.json"
+
+
+def data_folder() -> Path:
+    """The folder where the user's registry and content store live unless a setting says otherwise."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("aai", appauthor=False))
+
+
+def load_settings(app_folder: Path, flags: Mapping[str, str | None] | None = None) -> dict[str, Setting]:
+    """All settings in force, by name.
+
+    Raises:
+        InvalidFiles: a settings file can't be read.
+    """
+    sources = [
+        *([(dict(flags), "flag")] if flags else []),
+        *(({name: os.environ.get(variable)}, variable) for name, variable in _variables().items()),
+        (_app_values(app_folder), str(app_folder / APP_FILE)),
+        (_user_values(), str(user_file())),
+        ({"registry": f"dir:{data_folder() / 'registry'}", "store": str(data_folder() / "store")}, "default"),
+    ]
+    settings = {}
+    for name in KEYS:
+        found = next(((values[name], origin) for values, origin in sources if values.get(name)), ("", "not set"))
+        settings[name] = Setting(name, str(found[0]), found[1])
+    return settings
+
+
+def set_user_setting(name: str, value: str) -> Path:
+    """Writes a setting of the user; an empty value takes it away. Returns the file.
+
+    Raises:
+        UsageError: no such setting, or a value that it can't have.
+    """
+    _check(name, value, tuple(KEYS))
+    values = _user_values()
+    _put(values, name, value)
+    write_json(user_file(), values, SECRET_MODE)
+    return user_file()
+
+
+def set_app_setting(app_folder: Path, name: str, value: str) -> Path:
+    """Writes a setting into the app's alwaysai.app.json, under "aai"; an empty value takes it away. Returns the file.
+
+    Raises:
+        UsageError: not a setting that an app may hold.
+        NotFound: there is no app here.
+    """
+    _check(name, value, APP_KEYS)
+    path = app_folder / APP_FILE
+    document = read_json(path, "make an app: aai app configure")
+    section = document.setdefault(APP_KEY, {})
+    _put(section, name, value)
+    write_json(path, document)
+    return path
+
+
+def _put(values: dict[str, Any], name: str, value: str) -> None:
+    if value:
+        values[name] = value
+    else:
+        values.pop(name, None)
+
+
+def _check(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if name not in allowed:
+        guess = did_you_mean(name, allowed)
+        raise UsageError(f'there is no setting "{name}" here', None, f"{guess} settings: {', '.join(allowed)}".strip())
+    if name == "publisher" and value:
+        check_publisher(value)
+
+
+def check_publisher(name: str) -> str:
+    """`name`, if it can be the first half of a model id.
+
+    Raises:
+        UsageError: it can't.
+    """
+    from aai.core.names import parse_id
+
+    try:
+        return parse_id(f"{name}/x")[0]
+    except UsageError as error:
+        raise UsageError(f'"{name}" can\'t be a publisher', None, error.fix) from error
+
+
+def _variables() -> dict[str, str]:
+    return {name: f"AAI_{name.upper()}" for name in KEYS}
+
+
+def _user_values() -> dict[str, Any]:
+    return _values(user_file(), None)
+
+
+def _app_values(app_folder: Path) -> dict[str, Any]:
+    return _values(app_folder / APP_FILE, APP_KEY)
+
+
+def _values(path: Path, key: str | None) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    document = read_json(path)
+    section = document.get(key, {}) if key and isinstance(document, dict) else document
+    if not isinstance(section, dict):
+        place = f"{path}, {key}" if key else str(path)
+        raise InvalidFiles("the settings can't be read", [Finding("error", "an object belongs here", place)])
+    return section
