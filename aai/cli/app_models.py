@@ -1,0 +1,240 @@
+"""`aai app models ...`: the models that an app wants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
+
+import click
+
+from aai.cli.groups import LazyGroup
+from aai.cli.options import ask_options, output_options, registry_option
+from aai.cli.output import Output
+
+if TYPE_CHECKING:
+    from aai.core.resolve import Plan
+    from aai.ports import Prompter, Registry
+
+VERBS = {
+    "add": ("aai.cli.app_models:add", "Pin models in this app."),
+    "remove": ("aai.cli.app_models:remove", "Take models off this app."),
+    "remove-all": ("aai.cli.app_models:remove_all", "Take all models off this app."),
+    "show": ("aai.cli.app_models:show", "List the models of this app."),
+    "sync": ("aai.cli.app_models:sync", "Make this app's models equal to its project's."),
+    "update": ("aai.cli.app_models:update", "Move pins to the newest versions."),
+}
+_SIGNS = {"add": "+", "remove": "-", "update": "~", "keep": "="}
+
+
+@click.group(cls=LazyGroup, table=VERBS, name="models")
+def models() -> None:
+    r"""The models of this app: what alwaysai.app.json pins, and alwaysai.lock.json locks to bytes.
+
+    \b
+    Examples:
+      aai app models add acme/detector
+      aai app models show
+    """
+
+
+def _carry_out(plan: Plan, registry: Registry, out: Output, dry_run: bool) -> None:
+    """Applies a plan unless it is a dry run, and prints it."""
+    from aai.core.resolve import apply_plan
+
+    if not dry_run:
+        apply_plan(plan, registry)
+    out.document({**plan.as_dict(), "dry_run": dry_run})
+    out.ids([change.id for change in plan.changes if change.action != "keep"])
+    for change in plan.changes:
+        versions = " -> ".join(str(v) for v in (change.before, change.after) if v is not None)
+        if change.before == change.after:
+            versions = str(change.after)
+        note = f" ({change.note})" if change.note else ""
+        out.line(f"{_SIGNS[change.action]} {change.id} {versions}{note}")
+    if not plan.changed:
+        out.line("nothing to change")
+    elif dry_run:
+        out.line("dry run: nothing was changed")
+    else:
+        if plan.project and (plan.project_set or plan.project_remove):
+            out.line(f"project {plan.project} is changed too")
+        out.hint("aai app install")
+
+
+def _confirm(plan: Plan, question: str, yes: bool, asker: Prompter | None, dry_run: bool) -> None:
+    """Asks before a change that takes away more than was named.
+
+    Raises:
+        UsageError: nobody can be asked, and --yes is not given.
+        Abort: the answer is no.
+    """
+    if dry_run or yes or not plan.changed:
+        return
+    if asker is None:
+        from aai.errors import UsageError
+
+        raise UsageError("this needs a yes, and nobody can be asked", None, "add --yes, or look first with --dry-run")
+    if not asker.confirm(question, False):
+        raise click.Abort
+
+
+@click.command(name="add")
+@click.argument("references", nargs=-1, required=True, metavar="ID[@VERSION|@TAG]|./DIR...")
+@click.option("--local", is_flag=True, help="Leave the project that the app follows as it is.")
+@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
+@registry_option
+@ask_options
+@output_options
+def add(
+    references: tuple[str, ...],
+    local: bool,
+    dry_run: bool,
+    registry: Callable[[], Registry],
+    out: Output,
+    yes: bool,
+    asker: Prompter | None,
+) -> None:
+    r"""Pin models in this app: all of them, or none when one can't be found.
+
+    Without a version the newest is taken. ./DIR takes a model folder as it is, published or not, as version 0.
+
+    \b
+    Examples:
+      aai app models add acme/detector
+      aai app models add acme/detector@3 acme/faces@production
+      aai app models add ./my-model
+    """
+    from aai.core.resolve import plan_add
+
+    chosen = registry()
+    _carry_out(plan_add(Path.cwd(), references, chosen, local), chosen, out, dry_run)
+
+
+@click.command(name="remove")
+@click.argument("model_ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--local", is_flag=True, help="Leave the project that the app follows as it is.")
+@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
+@registry_option
+@ask_options
+@output_options
+def remove(
+    model_ids: tuple[str, ...],
+    local: bool,
+    dry_run: bool,
+    registry: Callable[[], Registry],
+    out: Output,
+    yes: bool,
+    asker: Prompter | None,
+) -> None:
+    r"""Take models off this app. Their files go with the next aai app install.
+
+    \b
+    Examples:
+      aai app models remove acme/detector
+    """
+    from aai.core.resolve import plan_remove
+
+    chosen = registry()
+    _carry_out(plan_remove(Path.cwd(), model_ids, chosen, local), chosen, out, dry_run)
+
+
+@click.command(name="remove-all")
+@click.option("--local", is_flag=True, help="Leave the project that the app follows as it is.")
+@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
+@registry_option
+@ask_options
+@output_options
+def remove_all(
+    local: bool, dry_run: bool, registry: Callable[[], Registry], out: Output, yes: bool, asker: Prompter | None
+) -> None:
+    r"""Take all models off this app.
+
+    \b
+    Examples:
+      aai app models remove-all --yes
+    """
+    from aai.core.resolve import plan_remove_all
+
+    chosen = registry()
+    plan = plan_remove_all(Path.cwd(), chosen, local)
+    _confirm(plan, f"Take {len(plan.changes)} models off this app?", yes, asker, dry_run)
+    _carry_out(plan, chosen, out, dry_run)
+
+
+@click.command(name="show")
+@ask_options
+@output_options
+def show(out: Output, yes: bool, asker: Prompter | None) -> None:
+    r"""List the models of this app, as id@version.
+
+    \b
+    Examples:
+      aai app models show
+    """
+    from aai.core.app_config import load_app
+
+    pins = load_app(Path.cwd()).models
+    out.document({"models": [{"id": model_id, "version": pins[model_id]} for model_id in sorted(pins)]})
+    out.ids(sorted(pins))
+    for model_id in sorted(pins):
+        out.line(f"{model_id}@{pins[model_id]}")
+    if not pins:
+        out.note("no models: add one with aai app models add publisher/name")
+
+
+@click.command(name="update")
+@click.argument("model_ids", nargs=-1, metavar="[ID...]")
+@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
+@registry_option
+@ask_options
+@output_options
+def update(
+    model_ids: tuple[str, ...],
+    dry_run: bool,
+    registry: Callable[[], Registry],
+    out: Output,
+    yes: bool,
+    asker: Prompter | None,
+) -> None:
+    r"""Move pins to the newest versions: those that are named, or all. A pin never goes down.
+
+    \b
+    Examples:
+      aai app models update --dry-run
+      aai app models update acme/detector
+    """
+    from aai.core.resolve import plan_update
+
+    chosen = registry()
+    _carry_out(plan_update(Path.cwd(), model_ids, chosen), chosen, out, dry_run)
+
+
+@click.command(name="sync")
+@click.option("--from", "source", metavar="FILE|APP", help="Take the models of that file or app folder instead.")
+@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
+@registry_option
+@ask_options
+@output_options
+def sync(
+    source: str | None,
+    dry_run: bool,
+    registry: Callable[[], Registry],
+    out: Output,
+    yes: bool,
+    asker: Prompter | None,
+) -> None:
+    r"""Make this app's models equal to its project's: adds, updates and removes. Pins that fit stay.
+
+    \b
+    Examples:
+      aai app models sync --dry-run
+      aai app models sync --from ../other-app
+    """
+    from aai.core.sync import plan_sync
+
+    chosen = registry()
+    plan = plan_sync(Path.cwd(), chosen, Path(source) if source else None)
+    if asker is not None and any(change.action == "remove" for change in plan.changes):
+        gone = ", ".join(change.id for change in plan.changes if change.action == "remove")
+        _confirm(plan, f"Sync takes off {gone}. Go on?", yes, asker, dry_run)
+    _carry_out(plan, chosen, out, dry_run)
