@@ -1,0 +1,87 @@
+"""The public API: services that run an installed model, their results, and the errors that they raise.
+
+    from aai import ObjectDetection, read_image
+
+    detector = ObjectDetection("publisher/name").load()
+    results = detector.detect_objects(read_image("photo.jpg"))
+
+Every name is imported when it is first used: `import aai` brings in neither numpy nor OpenCV.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from aai.version import __version__
+
+if TYPE_CHECKING:
+    from aai.errors import AaiError, BackendUnavailable, BadImage, BadWeights, InvalidFiles, NotFound, UsageError
+    from aai.vision.draw import markup_image
+    from aai.vision.engines import Accelerator, Engine
+    from aai.vision.image import read_image, write_image
+    from aai.vision.results import (
+        BoundingBox,
+        ClassificationPrediction,
+        ClassificationResults,
+        ObjectDetectionPrediction,
+        ObjectDetectionResults,
+    )
+    from aai.vision.tasks import Classification, ObjectDetection
+
+_HOMES = {
+    "AaiError": "aai.errors",
+    "Accelerator": "aai.vision.engines",
+    "BackendUnavailable": "aai.errors",
+    "BadImage": "aai.errors",
+    "BadWeights": "aai.errors",
+    "BoundingBox": "aai.vision.results",
+    "Classification": "aai.vision.tasks",
+    "ClassificationPrediction": "aai.vision.results",
+    "ClassificationResults": "aai.vision.results",
+    "Engine": "aai.vision.engines",
+    "InvalidFiles": "aai.errors",
+    "NotFound": "aai.errors",
+    "ObjectDetection": "aai.vision.tasks",
+    "ObjectDetectionPrediction": "aai.vision.results",
+    "ObjectDetectionResults": "aai.vision.results",
+    "UsageError": "aai.errors",
+    "markup_image": "aai.vision.draw",
+    "read_image": "aai.vision.image",
+    "write_image": "aai.vision.image",
+}
+
+__all__ = [
+    "AaiError",
+    "Accelerator",
+    "BackendUnavailable",
+    "BadImage",
+    "BadWeights",
+    "BoundingBox",
+    "Classification",
+    "ClassificationPrediction",
+    "ClassificationResults",
+    "Engine",
+    "InvalidFiles",
+    "NotFound",
+    "ObjectDetection",
+    "ObjectDetectionPrediction",
+    "ObjectDetectionResults",
+    "UsageError",
+    "__version__",
+    "markup_image",
+    "read_image",
+    "write_image",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'aai' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,97 @@
+"""Boxes as arrays: forms, overlap, non-maximum suppression. A box is x1, y1, x2, y2 in pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aai.vision.opencv import cv2
+
+if TYPE_CHECKING:
+    from aai.vision.image import Array
+
+# OpenCV 4.7 brought it; a Jetson's own OpenCV is older.
+_batched_nms = getattr(getattr(cv2, "dnn", None), "NMSBoxesBatched", None)
+
+MOST_CANDIDATES = 30_000
+"""Boxes that go into the suppression, the best ones: at a confidence of 0 every anchor of a network is a candidate."""
+
+
+def from_centres(boxes_cxcywh: Array) -> Array:
+    """(N, 4) float32 x1, y1, x2, y2 of (N, 4) boxes given as centre x, centre y, width, height."""
+    boxes = np.empty((len(boxes_cxcywh), 4), np.float32)
+    half = boxes_cxcywh[:, 2:4] * np.float32(0.5)
+    np.subtract(boxes_cxcywh[:, 0:2], half, out=boxes[:, 0:2])
+    np.add(boxes_cxcywh[:, 0:2], half, out=boxes[:, 2:4])
+    return boxes
+
+
+def area(boxes_xyxy: Array) -> Array:
+    """(N,) areas in square pixels; 0 for a box whose corners are in the wrong order."""
+    sides = np.maximum(boxes_xyxy[:, 2:4] - boxes_xyxy[:, 0:2], 0)
+    product: Array = sides[:, 0] * sides[:, 1]
+    return product
+
+
+def iou(boxes_a: Array, boxes_b: Array) -> Array:
+    """(N, M) intersection over union, in 0..1; 0 where both boxes are empty.
+
+    Args:
+        boxes_a: (N, 4) x1, y1, x2, y2.
+        boxes_b: (M, 4) x1, y1, x2, y2.
+    """
+    a, b = np.asarray(boxes_a, np.float64), np.asarray(boxes_b, np.float64)
+    corner = np.minimum(a[:, None, 2:4], b[None, :, 2:4]) - np.maximum(a[:, None, 0:2], b[None, :, 0:2])
+    sides = np.maximum(corner, 0)
+    shared = sides[..., 0] * sides[..., 1]
+    union = area(a)[:, None] + area(b)[None, :] - shared
+    ratio: Array = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return np.minimum(ratio, 1.0)
+
+
+def clip(boxes_xyxy: Array, width: float, height: float) -> Array:
+    """(N, 4) boxes inside 0..width, 0..height."""
+    return np.clip(boxes_xyxy, 0, np.array([width, height, width, height], boxes_xyxy.dtype))
+
+
+def nms(boxes_xyxy: Array, scores: Array, class_ids: Array, overlap: float) -> Array:
+    """Indices of the boxes that stay after non-maximum suppression, the highest score first.
+
+    Of two boxes of a class whose IoU is over `overlap` the one with the higher score stays.
+
+    Args:
+        boxes_xyxy: (N, 4) float.
+        scores: (N,) float, over 0.
+        class_ids: (N,) integers; boxes of different classes do not suppress each other.
+        overlap: IoU in 0..1.
+
+    Returns:
+        (K,) integers.
+    """
+    if len(scores) > MOST_CANDIDATES:
+        best = np.sort(np.argpartition(-scores, MOST_CANDIDATES)[:MOST_CANDIDATES])
+        kept: Array = best[nms(boxes_xyxy[best], scores[best], class_ids[best], overlap)]
+        return kept
+    if len(scores) < 2:
+        return np.arange(len(scores))
+    if _batched_nms is None:
+        return greedy_nms(boxes_xyxy, scores, class_ids, overlap)
+    corner_and_size = boxes_xyxy.astype(np.float64)
+    corner_and_size[:, 2:4] -= corner_and_size[:, 0:2]
+    order = np.asarray(_batched_nms(corner_and_size, scores, class_ids.astype(np.int32), 0.0, overlap))
+    chosen: Array = order.astype(np.intp).reshape(-1)
+    return chosen[np.argsort(-scores[chosen], kind="stable")]
+
+
+def greedy_nms(boxes_xyxy: Array, scores: Array, class_ids: Array, overlap: float) -> Array:
+    """`nms` in numpy, for an OpenCV that lacks it."""
+    order = np.argsort(-scores, kind="stable")
+    kept = []
+    while len(order):
+        first, rest = order[0], order[1:]
+        kept.append(first)
+        same = class_ids[rest] == class_ids[first]
+        close = iou(boxes_xyxy[first : first + 1], boxes_xyxy[rest])[0] > overlap
+        order = rest[~(same & close)]
+    return np.array(kept, np.intp)

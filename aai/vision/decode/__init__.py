@@ -1,0 +1,71 @@
+"""Decoders: from a network's output tensors to boxes or class scores, one file per output layout.
+
+A detection decoder takes the outputs by name, the network's input size and the least score, and gives `Candidates`
+before suppression. Layouts are named in `alwaysai.model.json` under `aai.decoder`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Mapping
+
+from aai.errors import UsageError
+from aai.vision.decode import classification, darknet_region, ssd, yolov5, yolov8, yolox, yunet
+from aai.vision.decode.candidates import Candidates, Request
+
+if TYPE_CHECKING:
+    from aai.core.model_config import ModelConfig
+    from aai.vision.image import Array
+
+    DetectionDecoder = Callable[[Mapping[str, Array], Request], Candidates]
+
+__all__ = ["Candidates", "Request", "classification_softmax", "decode_classes", "detection_decoder"]
+
+DETECTION: Mapping[str, DetectionDecoder] = {
+    "darknet-region": darknet_region.decode,
+    "ssd": ssd.decode,
+    "yolov5": yolov5.decode,
+    "yolov8": yolov8.decode,
+    "yolox": yolox.decode,
+    "yunet": yunet.decode,
+}
+_BY_FRAMEWORK = {"darknet": "darknet-region", "caffe": "ssd", "tensorflow": "ssd"}
+
+decode_classes = classification.decode
+
+
+def detection_decoder(config: ModelConfig) -> tuple[DetectionDecoder, Mapping[str, Any]]:
+    """The decoder of a detection model, and the settings of its layout.
+
+    Raises:
+        UsageError: the configuration names no layout, or one that there is no decoder for.
+    """
+    settings = config.decoder or {"name": _BY_FRAMEWORK.get(config.framework, "")}
+    name = str(settings.get("name", ""))
+    if name in DETECTION:
+        return DETECTION[name], settings
+    what = (
+        f'there is no detection decoder called "{name}"'
+        if name
+        else "how the outputs of the network are laid out is not known"
+    )
+    raise UsageError(
+        what,
+        f"{config.folder / 'alwaysai.model.json'}, aai.decoder.name",
+        f"let the weights be read: aai model configure {config.folder}; or set one of: {', '.join(sorted(DETECTION))}",
+    )
+
+
+def classification_softmax(config: ModelConfig) -> bool:
+    """Whether the network of a classification model gives logits, so that softmax is to be applied.
+
+    Raises:
+        UsageError: the configuration names another layout than classification.
+    """
+    name = config.decoder.get("name", "classification")
+    if name != "classification":
+        raise UsageError(
+            f'there is no classification decoder called "{name}"',
+            f"{config.folder / 'alwaysai.model.json'}, aai.decoder.name",
+            'set it to "classification"',
+        )
+    return bool(config.parameters.get("softmax", False))

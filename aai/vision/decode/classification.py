@@ -1,0 +1,36 @@
+"""Classification heads: one vector of logits or probabilities, in whatever shape it comes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Mapping
+
+import numpy as np
+
+from aai.vision.decode.candidates import misfit
+
+if TYPE_CHECKING:
+    from aai.vision.image import Array
+
+
+def decode(outputs: Mapping[str, Array], softmax: bool) -> Array:
+    """(C,) float32 confidence of each class.
+
+    Args:
+        outputs: the network's outputs; the first one is read.
+        softmax: whether it holds logits, so that softmax is to be applied.
+
+    Raises:
+        AaiError: there is no output, or it is no vector.
+    """
+    for output in outputs.values():
+        if output.size and max(output.shape, default=1) == output.size:
+            scores: Array = output.reshape(-1).astype(np.float32)
+            return _softmax(scores) if softmax else scores
+        break
+    raise misfit(outputs, "classification")
+
+
+def _softmax(logits: Array) -> Array:
+    powers = np.exp(logits - logits.max())
+    shares: Array = powers / powers.sum()
+    return shares

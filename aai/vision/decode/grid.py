@@ -1,0 +1,33 @@
+"""The cells of a network's output grids, in the order in which anchor-free layouts list them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from aai.vision.image import Array
+
+
+@lru_cache(maxsize=16)
+def cells(size: tuple[int, int], strides: tuple[int, ...]) -> tuple[Array, Array]:
+    """Corner and stride of each cell, row by row, the first stride first.
+
+    Args:
+        size: (width, height) of the network's input, in pixels.
+        strides: pixels per cell, one for each grid.
+
+    Returns:
+        (N, 2) float32 column and row of each cell; (N, 1) float32 stride. Both read-only.
+    """
+    corners, steps = [], []
+    for stride in strides:
+        rows, columns = size[1] // stride, size[0] // stride
+        y, x = np.mgrid[0:rows, 0:columns]
+        corners.append(np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32))
+        steps.append(np.full((rows * columns, 1), stride, np.float32))
+    corner, step = np.concatenate(corners), np.concatenate(steps)
+    corner.flags.writeable = step.flags.writeable = False
+    return corner, step

@@ -1,0 +1,39 @@
+"""YOLOX heads, exported without their own decoding.
+
+One output [1, N, 5 + C]: per cell dx, dy, log w, log h in units of the cell's stride, objectness, C class
+probabilities. Centre = (cell + d) * stride, side = exp(log) * stride (YOLOX, yolox/utils/demo_utils.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Mapping
+
+import numpy as np
+
+from aai.vision.boxes import from_centres
+from aai.vision.decode.candidates import Candidates, Request, misfit, single
+from aai.vision.decode.grid import cells
+from aai.vision.decode.objectness import best_classes
+
+if TYPE_CHECKING:
+    from aai.vision.image import Array
+
+STRIDES = (8, 16, 32)
+
+
+def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
+    """The best class of each cell.
+
+    Raises:
+        AaiError: not one output of that shape, or its cells are not those of the input size.
+    """
+    rows = single(outputs, "yolox", 6)
+    corner, stride = cells(request.size, tuple(request.settings.get("strides") or STRIDES))
+    if len(rows) != len(corner):
+        raise misfit(outputs, f"yolox, which has {len(corner)} cells for {request.size[0]}x{request.size[1]} pixels")
+    keep, scores, class_ids = best_classes(rows, request.confidence)
+    boxes = np.empty((len(keep), 4), np.float32)
+    boxes[:, 0:2] = (rows[keep, 0:2] + corner[keep]) * stride[keep]
+    with np.errstate(over="ignore"):
+        boxes[:, 2:4] = np.exp(rows[keep, 2:4]) * stride[keep]
+    return Candidates(from_centres(boxes), scores, class_ids, rows.shape[1] - 5)

@@ -1,0 +1,67 @@
+"""What the configuration says of the network's input, against what the loaded network says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Sequence
+
+from aai.errors import UsageError
+
+if TYPE_CHECKING:
+    from aai.core.model_config import InputRecipe
+    from aai.ports import TensorSpec
+
+_ADOPTED = ("float16", "uint8")
+"""Input types that are taken from the file where the configuration has the usual float32."""
+
+
+def input_shape(recipe: InputRecipe) -> tuple[int, ...]:
+    """(1, C, H, W) or (1, H, W, C) of the tensor that `recipe` makes; empty when its size is not known."""
+    width, height = recipe.size
+    if min(width, height) < 1:
+        return ()
+    return (1, height, width, recipe.channels) if recipe.layout == "NHWC" else (1, recipe.channels, height, width)
+
+
+def fitted_recipe(recipe: InputRecipe, inputs: Sequence[TensorSpec], where: str) -> InputRecipe:
+    """`recipe` with what it leaves open taken from the network.
+
+    Args:
+        recipe: as the configuration has it.
+        inputs: the inputs of the loaded network.
+        where: the configuration, for errors.
+
+    Raises:
+        UsageError: the network has not one image input, or wants another shape than the recipe makes.
+    """
+    if len(inputs) != 1:
+        names = ", ".join(spec.name for spec in inputs) or "none"
+        raise UsageError(
+            f"the network has {len(inputs)} inputs ({names}), where one image belongs",
+            where,
+            "export it with one input",
+        )
+    spec = inputs[0]
+    if recipe.dtype == "float32" and spec.dtype in _ADOPTED:
+        recipe = replace(recipe, dtype=spec.dtype)
+    if len(spec.shape) != 4:
+        return recipe
+    if min(recipe.size) < 1:
+        recipe = replace(recipe, size=_size_of(spec.shape, recipe.layout))
+    made = input_shape(recipe)
+    if made and any(there is not None and there != ours for there, ours in zip(spec.shape, made)):
+        raise UsageError(
+            f"the network takes {_text(spec.shape)}, and the configuration makes {_text(made)}",
+            f"{where}, model_parameters.size and aai.input (input {spec.name})",
+            "let the weights be read again: aai model configure; or set --size WIDTH HEIGHT",
+        )
+    return recipe
+
+
+def _size_of(shape: tuple[int | None, ...], layout: str) -> tuple[int, int]:
+    height, width = shape[1:3] if layout == "NHWC" else shape[2:4]
+    return width or 0, height or 0
+
+
+def _text(shape: Sequence[int | None]) -> str:
+    return "x".join("?" if length is None else str(length) for length in shape)

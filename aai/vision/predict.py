@@ -1,0 +1,118 @@
+"""A model run on picture files: one document with what it finds, and the pictures with it drawn in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
+
+from aai.errors import UsageError
+from aai.vision.draw import markup_image
+from aai.vision.image import read_image, write_image
+from aai.vision.model_folder import ModelName, find_model
+from aai.vision.tasks import SERVICES, Classification, ObjectDetection, Service
+
+if TYPE_CHECKING:
+    from aai.core.model_config import ModelConfig
+    from aai.vision.engines import Accelerator, Engine
+    from aai.vision.image import Array
+    from aai.vision.results import ClassificationResults, ObjectDetectionResults
+
+_WRITTEN = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+def predict(
+    model: ModelName | ModelConfig,
+    images: Iterable[str | Path],
+    confidence: float = 0.3,
+    overlap: float = 0.3,
+    engine: Engine | str | None = None,
+    accelerator: Accelerator | str = "DEFAULT",
+    threads: int = 0,
+    save: str | Path | None = None,
+) -> dict[str, Any]:
+    """What the model finds in each picture.
+
+    Args:
+        model: id, folder or configuration.
+        images: picture files.
+        confidence: the least confidence, in 0..1.
+        overlap: IoU over which the worse of two boxes of a class is dropped.
+        engine: what runs the network; None for the default.
+        accelerator: what it runs on.
+        threads: threads inside the engine; 0 leaves it to the engine.
+        save: folder for copies of the pictures with the predictions drawn in, DIR/NAME-predicted.EXT; made when it is
+            not there. No picture that was given is overwritten.
+
+    Returns:
+        {"model", "version", "engine", "results": [{"image", "width", "height", "duration_s", "predictions"}]}; with
+        `save` each result has "saved", the path of the copy. See `ObjectDetectionResults.as_dict`.
+
+    Raises:
+        AaiError: the model is not there or can't be loaded; a picture can't be read.
+    """
+    paths = [Path(image) for image in images]
+    if not paths:
+        raise UsageError("no image was given", None, "name one or more picture files")
+    service = service_for(model).load(engine, accelerator, threads)
+    try:
+        copies = copy_paths(paths, Path(save)) if save is not None else []
+        results = []
+        for number, path in enumerate(paths):
+            result, marked = _predict_one(service, path, confidence, overlap)
+            if copies:
+                result["saved"] = str(write_image(copies[number], marked()))
+            results.append(result)
+        config = service.model_config
+        return {"model": service.model_id, "version": config.version, "engine": service.engine, "results": results}
+    finally:
+        service.close()
+
+
+def service_for(model: ModelName | ModelConfig) -> Service:
+    """The service for the purpose of a model, not loaded yet.
+
+    Raises:
+        UsageError: this version has no service for the purpose.
+    """
+    config = find_model(model) if isinstance(model, (str, Path)) else model
+    kind = SERVICES.get(config.purpose)
+    if kind is None:
+        raise UsageError(
+            f"this version can't run models for {config.purpose}",
+            str(config.folder),
+            f"it runs: {', '.join(SERVICES)}",
+        )
+    return kind(config.id if config.has_id else config.folder, config)
+
+
+def copy_paths(images: Sequence[Path], folder: Path) -> list[Path]:
+    """A file name in `folder` for each image, all different, none of them one of the images."""
+    taken = {path.resolve() for path in images}
+    copies = []
+    for image in images:
+        extension = image.suffix if image.suffix.lower() in _WRITTEN else ".png"
+        number = 1
+        while True:
+            tail = f"-{number}" if number > 1 else ""
+            copy = folder / f"{image.stem}-predicted{tail}{extension}"
+            if copy.resolve() not in taken:
+                break
+            number += 1
+        taken.add(copy.resolve())
+        copies.append(copy)
+    return copies
+
+
+def _predict_one(
+    service: Service, path: Path, confidence: float, overlap: float
+) -> tuple[dict[str, Any], Callable[[], Array]]:
+    image = read_image(path)
+    found: ObjectDetectionResults | ClassificationResults
+    if isinstance(service, ObjectDetection):
+        found = service.detect_objects(image, confidence, overlap)
+    elif isinstance(service, Classification):
+        found = service.classify_image(image, confidence)
+    else:
+        raise AssertionError(f"no call for {type(service).__name__}")
+    head = {"image": str(path), "width": image.shape[1], "height": image.shape[0]}
+    return {**head, **found.as_dict()}, lambda: markup_image(image, found.predictions, colors=service.colors)

@@ -1,0 +1,218 @@
+"""ONNX models on onnxruntime, with inputs and outputs bound to buffers that are kept between calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Mapping
+
+import numpy as np
+import onnxruntime as ort
+
+from aai.errors import AaiError, BadWeights
+from aai.ports import Capabilities, TensorSpec
+from aai_backends._files import check_file
+
+if TYPE_CHECKING:
+    from aai.ports import LoadOptions, ModelFiles
+
+    Array = np.ndarray[Any, Any]
+
+_PROVIDERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "CPU": ("CPUExecutionProvider", {}),
+    "NVIDIA": ("CUDAExecutionProvider", {}),
+    "NVIDIA_FP16": ("TensorrtExecutionProvider", {"trt_fp16_enable": True}),
+    "GPU": ("OpenVINOExecutionProvider", {"device_type": "GPU"}),
+}
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(uint8)": "uint8",
+    "tensor(int8)": "int8",
+    "tensor(uint16)": "uint16",
+    "tensor(int16)": "int16",
+    "tensor(uint32)": "uint32",
+    "tensor(int32)": "int32",
+    "tensor(uint64)": "uint64",
+    "tensor(int64)": "int64",
+    "tensor(bool)": "bool",
+}
+_FATAL = 4
+"""Log level: what goes wrong is raised, and onnxruntime need not print it as well."""
+
+
+class OnnxBackend:
+    """An ONNX network in an onnxruntime session.
+
+    Not for use by several threads at the same time: the buffers are shared by all calls.
+
+    Args:
+        files: the .onnx file; external data lies beside it.
+        options: accelerator CPU, NVIDIA (CUDA), NVIDIA_FP16 (TensorRT) or GPU (OpenVINO), threads, outputs.
+
+    Raises:
+        BadWeights: the file is no ONNX model that onnxruntime can load.
+        AaiError: the accelerator or an output is not there.
+    """
+
+    capabilities = Capabilities(
+        engines=("ONNX_RT",),
+        accelerators=tuple(_PROVIDERS),
+        precisions=("float32", "float16", "uint8"),
+        dynamic_batch=True,
+    )
+
+    def __init__(self, files: ModelFiles, options: LoadOptions) -> None:
+        self.engine = f"onnxruntime {ort.__version__}"
+        self.accelerator = "CPU" if options.accelerator == "DEFAULT" else options.accelerator
+        self._path = check_file(files.model, "model file")
+        self._session: Any = _open(str(self._path), self.accelerator, options)
+        self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
+        self.outputs = _chosen(
+            tuple(_spec(node) for node in self._session.get_outputs()), options.outputs, str(self._path)
+        )
+        self._shapes = {spec.name: spec.shape for spec in self.inputs}
+        if len(self.inputs) == 1 and options.input_shape:
+            self._shapes[self.inputs[0].name] = _closed(self.inputs[0].shape, options.input_shape)
+        self._binding = self._session.io_binding()
+        self._bound: dict[str, Array] = {}
+        self._fixed: dict[str, Array] = {}
+        for spec in self.outputs:
+            self._binding.bind_output(spec.name)
+
+    def infer(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs for one set of inputs, by name; see `aai.ports.Backend`."""
+        if self._session is None:
+            raise AaiError("the network is closed", str(self._path), "load it again")
+        if set(tensors) != set(self._shapes):
+            raise AaiError(f"the inputs are {sorted(tensors)}, where {sorted(self._shapes)} belong", str(self._path))
+        try:
+            for spec in self.inputs:
+                self._bind(spec, tensors[spec.name])
+            self._session.run_with_iobinding(self._binding)
+            return self._collect()
+        # onnxruntime's exceptions have no base class of their own.
+        except Exception as error:
+            if isinstance(error, AaiError):
+                raise
+            raise AaiError(f"onnxruntime can't run the network: {_reason(error)}", str(self._path)) from error
+
+    def close(self) -> None:
+        """Frees the session and its buffers."""
+        self._session = self._binding = None
+        self._bound.clear()
+        self._fixed.clear()
+
+    def _bind(self, spec: TensorSpec, tensor: Array) -> None:
+        if self._bound.get(spec.name) is tensor:
+            return
+        wanted = self._shapes[spec.name]
+        fits = len(wanted) == tensor.ndim and all(w is None or w == h for w, h in zip(wanted, tensor.shape))
+        if not fits or (spec.dtype and tensor.dtype != spec.dtype):
+            raise AaiError(
+                f"the input {spec.name} takes {spec.dtype} {_text(wanted)}, and was given "
+                f"{tensor.dtype} {_text(tensor.shape)}",
+                str(self._path),
+                "let the weights be read again: aai model configure",
+            )
+        data = np.ascontiguousarray(tensor)
+        self._binding.bind_input(spec.name, "cpu", 0, data.dtype.type, data.shape, data.ctypes.data)
+        # A copy is bound for this call only: the caller's array may change until the next one.
+        self._bound[spec.name] = tensor if data is tensor else data
+
+    def _collect(self) -> dict[str, Array]:
+        if self._fixed:
+            return self._fixed.copy()
+        values = self._binding.get_outputs()
+        found = {spec.name: np.asarray(value.numpy()) for spec, value in zip(self.outputs, values)}
+        if all(_is_fixed(spec) and found[spec.name].shape == spec.shape for spec in self.outputs):
+            # The file tells the truth about every output: from now on they are written into these arrays.
+            self._fixed = {name: np.ascontiguousarray(array) for name, array in found.items()}
+            for name, array in self._fixed.items():
+                self._binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+            return self._fixed.copy()
+        # Outputs of a size that only the run tells: the binding must be cleared of this run's arrays.
+        for spec in self.outputs:
+            self._binding.bind_output(spec.name)
+        return found
+
+
+def _open(path: str, accelerator: str, options: LoadOptions) -> Any:
+    provider, settings = _provider(accelerator)
+    session_options = ort.SessionOptions()
+    session_options.log_severity_level = _FATAL
+    session_options.intra_op_num_threads = options.threads
+    if options.shared_cores:
+        session_options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    ort.set_default_logger_severity(_FATAL)
+    providers = [(provider, {**settings, **options.settings})]
+    if provider != "CPUExecutionProvider":
+        providers.append(("CPUExecutionProvider", {}))
+    try:
+        session = ort.InferenceSession(path, session_options, providers=providers)
+    # onnxruntime's exceptions have no base class of their own.
+    except Exception as error:
+        raise BadWeights(
+            f"onnxruntime can't load the model: {_reason(error)}",
+            path,
+            "export it again, or see: aai model inspect FILE",
+        ) from error
+    started = session.get_providers()[0]
+    if started != provider:
+        raise AaiError(
+            f"the accelerator {accelerator} could not be started: onnxruntime fell back to {started}",
+            path,
+            "check the driver and the libraries of the accelerator, or use accelerator CPU",
+        )
+    return session
+
+
+def _provider(accelerator: str) -> tuple[str, dict[str, Any]]:
+    available = ort.get_available_providers()
+    here = [name for name, (provider, _) in _PROVIDERS.items() if provider in available]
+    if accelerator not in here:
+        raise AaiError(
+            f"onnxruntime has no accelerator {accelerator} here",
+            f"onnxruntime {ort.__version__}: {', '.join(available)}",
+            f"use one of: {', '.join(here)}; NVIDIA comes with onnxruntime-gpu, GPU with onnxruntime-openvino",
+        )
+    return _PROVIDERS[accelerator]
+
+
+def _spec(node: Any) -> TensorSpec:
+    shape = tuple(length if isinstance(length, int) and length >= 0 else None for length in node.shape)
+    return TensorSpec(node.name, shape, _DTYPES.get(node.type, ""))
+
+
+def _chosen(outputs: tuple[TensorSpec, ...], names: tuple[str, ...], path: str) -> tuple[TensorSpec, ...]:
+    if not names:
+        return outputs
+    by_name = {spec.name: spec for spec in outputs}
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        raise AaiError(
+            f"the network has no output {', '.join(missing)}",
+            f"{path}, output_layer_names",
+            f"its outputs are: {', '.join(by_name)}",
+        )
+    return tuple(by_name[name] for name in names)
+
+
+def _closed(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> tuple[int | None, ...]:
+    """`shape` with its open axes as in `wanted`, where both have the same number of axes."""
+    if len(shape) != len(wanted):
+        return shape
+    return tuple(there if there is not None else ours for there, ours in zip(shape, wanted))
+
+
+def _is_fixed(spec: TensorSpec) -> bool:
+    return bool(spec.dtype) and None not in spec.shape
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    # "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from x failed:Protobuf parsing failed."
+    return text.split(" : ", 2)[-1] if text.startswith("[ONNXRuntimeError]") else text or type(error).__name__
+
+
+def _text(shape: tuple[int | None, ...]) -> str:
+    return "x".join("?" if length is None else str(length) for length in shape)

@@ -1,0 +1,27 @@
+"""ONNX models on OpenCV, for machines that have it and not onnxruntime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+
+from aai_backends._files import check_file
+from aai_backends._opencv_dnn import OpencvDnnBackend, check_version
+
+if TYPE_CHECKING:
+    from aai.ports import LoadOptions, ModelFiles
+
+
+class OnnxDnnBackend(OpencvDnnBackend):
+    """An ONNX network in OpenCV; see `OpencvDnnBackend`.
+
+    Args:
+        files: the .onnx file.
+        options: as there.
+    """
+
+    def __init__(self, files: ModelFiles, options: LoadOptions) -> None:
+        model = str(check_file(files.model, "model file"))
+        check_version()
+        super().__init__(files.model, lambda: cv2.dnn.readNetFromONNX(model), options)
