@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Mapping, Protocol, Sequence, Union
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, Mapping, Protocol, Sequence, Union
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
 
 
@@ -118,12 +117,18 @@ class PackageFile:
         source: absolute path on disk.
         size_bytes: its size.
         digest: "sha256:<hex>" of its bytes.
+        pieces: "sha256:<hex>" of each piece of 8 MiB, in order; empty for a file of one piece.
     """
 
     path: str
     source: Path
     size_bytes: int
     digest: str
+    pieces: tuple[str, ...] = ()
+
+
+TakeFile = Callable[[str, Path], PackageFile]
+"""(path in the package, file on disk) -> that file, read and with its digest."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +211,14 @@ class Registry(Protocol):
         """
         ...
 
+    def staging(self, model_id: str) -> ContextManager[TakeFile]:
+        """What takes in the files of a version of this model while its package is built.
+
+        A registry on this machine copies each file in the pass that takes its digest, and `publish` moves the copy;
+        a remote one only takes the digest. Publish inside the context: what was not published is gone at its end.
+        """
+        ...
+
     def publish(self, package: Package, tag: str | None = None, force: bool = False) -> Published:
         """Makes `package` the model's next version, whole or not at all; sets `tag` on it.
 
@@ -247,6 +260,36 @@ class Registry(Protocol):
 
     def change_project(self, name: str, set_models: Wanted, remove_models: Sequence[str] = ()) -> None:
         """Sets and removes wanted models of a project, in one step that no other writer can come between."""
+        ...
+
+
+class ContentStore(Protocol):
+    """Checked files on this machine, by digest. One instance may be used from several threads."""
+
+    def document(self, registry: Registry, model_id: str, digest: str) -> bytes:
+        """The bytes of an index or manifest: from the store, else from the registry, and then kept.
+
+        Raises:
+            IntegrityError, RegistryError: as `Registry.document`.
+        """
+        ...
+
+    def fetch(self, registry: Registry, model_id: str, digest: str, size_bytes: int, check: bool = False) -> bool:
+        """Sees to it that a blob is in the store; whether it had to be fetched.
+
+        With `check` the bytes of a blob that is there are hashed; without, its size and its seal are looked at.
+
+        Raises:
+            IntegrityError, RegistryError, StorageFailed: as `Registry.fetch`; a bad blob never replaces a good one.
+        """
+        ...
+
+    def place(self, digest: str, destination: Path) -> None:
+        """Puts a blob of the store at `destination`, a new file: a hard link, or a checked copy where none can be."""
+        ...
+
+    def keep(self, manifest_digest: str, receipt: Mapping[str, Any], files: Mapping[str, str]) -> Path:
+        """The store's own read-only folder with the files of one manifest (path -> digest), and a receipt beside it."""
         ...
 
 

@@ -31,6 +31,15 @@ def parse_id(text: str) -> tuple[str, str]:
     return sides[0], sides[1]
 
 
+def differs_in_case(model_id: str, published: str) -> UsageError:
+    """The error for publishing `model_id` beside `published`: some file systems and registries hold them for one."""
+    return UsageError(
+        f"{model_id} differs only in case from {published}, which is published already",
+        None,
+        f"publish as {published}, or take another name",
+    )
+
+
 def parse_reference(text: str) -> tuple[str, str | None]:
     """(model id, version or tag or None) of `publisher/name`, `publisher/name@3` or `publisher/name@production`.
 

@@ -22,6 +22,7 @@ from aai.package.oci import (
     VARIANT_SIZE,
     is_digest,
 )
+from aai.ports import Package
 
 MOST_FILES = 10_000
 MOST_PART_BYTES = 255
@@ -118,6 +119,15 @@ def read_manifest(data: bytes) -> VariantContents:
     if all(file.path != MODEL_FILE_NAME for file in files):
         raise RegistryError(f"the manifest lists no {MODEL_FILE_NAME}", "manifest, layers")
     return VariantContents(tuple(files))
+
+
+def content_bytes(package: Package) -> int:
+    """Total size of the files of a package's variants, alwaysai.model.json among them, each content counted once."""
+    sizes: dict[str, int] = {}
+    for entry in read_index(package.index):
+        for file in read_manifest(package.documents[entry.digest]).files:
+            sizes[file.digest] = file.size_bytes
+    return sum(sizes.values())
 
 
 def check_path(path: object, where: str) -> str:

@@ -1,0 +1,108 @@
+"""sha256 of files and bytes, in the form that OCI writes it: "sha256:" and 64 hex digits."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable, Protocol
+
+from aai.package.oci import PIECE_BYTES
+from aai.ports import PackageFile
+from aai.storage import translated
+
+BUFFER_BYTES = 1024 * 1024
+_BUFFERS = 4
+
+Consumer = Callable[[memoryview], None]
+
+
+def bytes_digest(data: bytes) -> str:
+    """The digest of `data`, as "sha256:..."."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def package_file(path: str, source: Path) -> PackageFile:
+    """`source` as the file `path` of a package: digest, size and piece digests. It is read once.
+
+    Raises:
+        NotFound: there is no such file.
+        NotAllowed: its rights forbid reading.
+        StorageFailed: the disk fails.
+    """
+    whole = hashlib.sha256()
+    pieces = PieceDigests()
+    with translated(source), source.open("rb", buffering=0) as file:
+        size_bytes = read_through(file, whole.update, pieces.update)
+    return PackageFile(path, source, size_bytes, "sha256:" + whole.hexdigest(), pieces.digests())
+
+
+class PieceDigests:
+    """The digest of each piece of 8 MiB of a stream of bytes."""
+
+    def __init__(self) -> None:
+        self._done: list[str] = []
+        self._hasher = hashlib.sha256()
+        self._missing = PIECE_BYTES
+
+    def update(self, data: memoryview) -> None:
+        """Takes the next bytes of the stream, as many as there are."""
+        while data:
+            if not self._missing:
+                self._done.append("sha256:" + self._hasher.hexdigest())
+                self._hasher, self._missing = hashlib.sha256(), PIECE_BYTES
+            part = data[: self._missing]
+            self._hasher.update(part)
+            self._missing -= len(part)
+            data = data[len(part) :]
+
+    def digests(self) -> tuple[str, ...]:
+        """The digest of each piece, in order; empty when there is only one."""
+        return (*self._done, "sha256:" + self._hasher.hexdigest()) if self._done else ()
+
+
+class Source(Protocol):
+    """An unbuffered file, or what reads like one."""
+
+    def readinto(self, buffer: memoryview) -> int | None:
+        """Reads some bytes into `buffer`; how many, 0 at the end."""
+        ...
+
+
+def read_through(file: Source, first: Consumer, second: Consumer) -> int:
+    """Gives all bytes of an unbuffered file to two consumers, each in order; the number of bytes.
+
+    `second` runs in a thread of its own: hashlib and the file calls let go of the GIL, so that the two work at the
+    same time. A consumer must not keep the memory that it is given. Memory use does not depend on the file.
+    """
+    size_bytes = 0
+    buffers = [memoryview(bytearray(BUFFER_BYTES))]
+    pending: list[Future[None]] = []
+    with ThreadPoolExecutor(1) as thread:
+        while True:
+            turn = len(pending) % _BUFFERS
+            if len(pending) >= _BUFFERS:
+                pending[-_BUFFERS].result()  # its buffer is filled anew below
+            elif turn == len(buffers):
+                buffers.append(memoryview(bytearray(BUFFER_BYTES)))
+            count = _fill(file, buffers[turn])
+            if not count:
+                break
+            part = buffers[turn][:count]
+            pending.append(thread.submit(second, part))
+            first(part)
+            size_bytes += count
+        for future in pending[-_BUFFERS:]:
+            future.result()
+    return size_bytes
+
+
+def _fill(file: Source, buffer: memoryview) -> int:
+    """Fills `buffer` as far as the file goes; the number of bytes, less only at the file's end."""
+    filled = 0
+    while filled < len(buffer):
+        count = file.readinto(buffer[filled:])
+        if not count:
+            break
+        filled += count
+    return filled
