@@ -34,7 +34,8 @@ class Inspection:
         config_file: absolute path of the structure file, or None.
         inputs: inputs of the network, initializers left out.
         outputs: outputs of the network.
-        facts: field name -> what the files tell. Names are those of `aai.core.fields` (size, purpose, mean, ...) and of the `aai` section: "decoder" (a dict with "name"),
+        facts: field name -> what the files tell. Names are those of `aai.core.fields` (size, purpose, mean, ...) and of
+            the `aai` section: "decoder" (a dict with "name"),
             "input" (a dict with resize, anchor, pad, std, layout, dtype, colour), "classes" (the number),
             "labels" (a list of names).
         metadata: what the exporter wrote about the model, as text.

@@ -1,0 +1,97 @@
+"""What exporters write into a model file about the model: Ultralytics' names, image size, task and stride.
+
+Source: Ultralytics, `engine/exporter.py`: each value is the text of a Python literal.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from dataclasses import dataclass
+from typing import Mapping
+
+from aai.core.inspect.report import Fact
+
+MAX_CHARACTERS = 1_000_000
+
+PURPOSE_OF_TASK = {
+    "detect": "ObjectDetection",
+    "obb": "ObjectDetection",
+    "segment": "InstanceSegmentation",
+    "semantic": "SemanticSegmentation",
+    "classify": "Classification",
+    "pose": "PoseEstimation",
+}
+
+_STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_ENTRY = re.compile(rf"""\s*(?:['"]?(\d{{1,6}})['"]?\s*:\s*)?({_STRING})\s*(,|\Z)""", re.S)
+_INTEGERS = re.compile(r"\d{1,6}")
+
+
+@dataclass(frozen=True)
+class ExporterNotes:
+    """The notes, each None or "" when the file has none.
+
+    Args:
+        labels: names of the classes, in order.
+        size: (width, height) that the network was exported for.
+        task: "detect", "classify", "segment", "pose", "obb".
+        stride: the largest stride of the network.
+    """
+
+    labels: tuple[str, ...] | None = None
+    size: tuple[int, int] | None = None
+    task: str = ""
+    stride: int | None = None
+
+    @property
+    def ultralytics(self) -> bool:
+        """Whether the notes are of Ultralytics' exporter."""
+        return bool(self.task or (self.labels and self.stride))
+
+    def label_facts(self) -> dict[str, Fact]:
+        """The labels as a fact, if there are any."""
+        return {"labels": Fact(list(self.labels), "metadata names")} if self.labels else {}
+
+
+def read_exporter(metadata: Mapping[str, str]) -> ExporterNotes:
+    """The notes in a file's metadata. A value that is not of the form it should be counts as absent."""
+    size = _integers(metadata.get("imgsz", ""))
+    stride = _integers(metadata.get("stride", ""))
+    task = metadata.get("task", "").strip().lower()
+    return ExporterNotes(
+        labels=_names(metadata.get("names", "")),
+        # Ultralytics writes height, then width.
+        size=(size[-1], size[0]) if 1 <= len(size) <= 2 and min(size) > 0 else None,
+        task=task if task in PURPOSE_OF_TASK else "",
+        stride=max(stride) if stride else None,
+    )
+
+
+def _integers(text: str) -> list[int]:
+    return [int(word) for word in _INTEGERS.findall(text)] if len(text) < 64 else []
+
+
+def _names(text: str) -> tuple[str, ...] | None:
+    """The names in `{0: 'person', 1: 'bicycle'}` or `['person', 'bicycle']`, if they number 0, 1, 2 and so on.
+
+    Only the strings are given to `ast`, one by one: a whole literal from a hostile file may nest without end.
+    """
+    text = text.strip()
+    if len(text) > MAX_CHARACTERS or text[:1] + text[-1:] not in ("{}", "[]"):
+        return None
+    body, position = text[1:-1].rstrip(), 0
+    names: list[str] = []
+    while position < len(body):
+        entry = _ENTRY.match(body, position)
+        if entry is None or (entry.group(1) is not None and int(entry.group(1)) != len(names)):
+            return None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                names.append(str(ast.literal_eval(entry.group(2))).strip())
+        except (ValueError, SyntaxError):
+            return None
+        position = entry.end()
+    return tuple(names) or None

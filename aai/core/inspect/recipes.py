@@ -1,0 +1,164 @@
+"""The pre-processing that is usual for a family of networks, as facts for alwaysai.model.json.
+
+Value of a blob's element = (pixel - mean) * scalefactor / std, per channel, in the blob's channel order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aai.core.inspect.report import Fact
+
+IMAGENET_MEAN = (123.675, 116.28, 103.53)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+PER_255 = 1 / 255
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an image becomes the network's input.
+
+    Args:
+        source: whose recipe it is, for people.
+        certain: False for a guess.
+        mean: per channel, in pixel units, in the blob's channel order.
+        scalefactor: factor after the mean is taken off.
+        std: per channel, divides the result; empty for none.
+        swaprb: True when the network takes RGB.
+        crop: keep the aspect and crop the centre.
+        letterbox: keep the aspect and pad: anchor and pad value; None to stretch.
+    """
+
+    source: str
+    certain: bool = True
+    mean: tuple[float, ...] = (0, 0, 0)
+    scalefactor: float = 1
+    std: tuple[float, ...] = ()
+    swaprb: bool = False
+    crop: bool = False
+    letterbox: tuple[str, float] | None = None
+
+
+YOLOX = Recipe("usual for YOLOX: 0 to 255, BGR, letterbox top-left", letterbox=("top-left", 114))
+ULTRALYTICS = Recipe(
+    "usual for Ultralytics: 0 to 1, RGB, letterbox centred", scalefactor=PER_255, swaprb=True, letterbox=("center", 114)
+)
+ULTRALYTICS_CLASSES = Recipe(
+    "usual for Ultralytics' classifiers: 0 to 1, RGB, centre crop", scalefactor=PER_255, swaprb=True, crop=True
+)
+YUNET = Recipe("usual for YuNet: 0 to 255, BGR, stretched")
+MOVENET = Recipe("usual for MoveNet: 0 to 255, RGB, padded right and below", swaprb=True, letterbox=("top-left", 0))
+SSD = Recipe("a guess for SSD: 0 to 255, BGR, stretched", certain=False)
+DARKNET = Recipe("usual for Darknet: 0 to 1, RGB, stretched", scalefactor=PER_255, swaprb=True)
+IMAGENET = Recipe(
+    "a guess: ImageNet's mean and standard deviation, RGB, stretched",
+    certain=False,
+    mean=IMAGENET_MEAN,
+    scalefactor=PER_255,
+    std=IMAGENET_STD,
+    swaprb=True,
+)
+TENSORFLOW = Recipe(
+    "a guess for a network from TensorFlow: -1 to 1, RGB, stretched",
+    certain=False,
+    mean=(127.5, 127.5, 127.5),
+    scalefactor=1 / 127.5,
+    swaprb=True,
+)
+UNIT = Recipe("a guess: 0 to 1, RGB, stretched", certain=False, scalefactor=PER_255, swaprb=True)
+PIXELS = Recipe("the graph itself normalises: 0 to 255, RGB", certain=False, swaprb=True)
+
+_OF_FAMILY = {
+    "yolox": YOLOX,
+    "yolov8": ULTRALYTICS,
+    "yolov5": ULTRALYTICS,
+    "yunet": YUNET,
+    "movenet": MOVENET,
+    "ssd": SSD,
+}
+"""Families that come with a recipe of their own; the others go by what else is known."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What decides between recipes, and how the tensor itself is laid out.
+
+    Args:
+        family: of the outputs' reading.
+        channels: 3, or 1 for grey images.
+        layout: "NCHW" or "NHWC".
+        dtype: of the input.
+        normalises: the graph normalises by itself.
+        from_tensorflow: the network comes from TensorFlow.
+        ultralytics: the file carries Ultralytics' notes.
+        tensor: the input in words: `images [1, 3, 416, 416]`.
+    """
+
+    family: str
+    channels: int = 3
+    layout: str = "NCHW"
+    dtype: str = "float32"
+    normalises: bool = False
+    from_tensorflow: bool = False
+    ultralytics: bool = False
+    tensor: str = ""
+
+
+def usual_recipe(at: Circumstances) -> Recipe:
+    """The recipe of the family, or else the likeliest one."""
+    if at.family in _OF_FAMILY:
+        return _OF_FAMILY[at.family]
+    if at.ultralytics and at.family == "classification":
+        return ULTRALYTICS_CLASSES
+    if at.normalises:
+        return PIXELS
+    if at.channels == 1:
+        return UNIT
+    if at.from_tensorflow:
+        return TENSORFLOW
+    return IMAGENET if at.family in ("classification", "segmentation") else UNIT
+
+
+def recipe_facts(recipe: Recipe, at: Circumstances) -> dict[str, Fact]:
+    """The recipe as facts: mean, scalefactor, swaprb, crop, and in "input" what only our own section can say."""
+    raw = at.dtype in ("uint8", "int8")
+    source, certain = recipe.source, recipe.certain
+    if raw:
+        source, certain = f"input {at.tensor} takes {at.dtype}: pixel values as they are", True
+    mean = [0, 0, 0] if raw else list(recipe.mean)
+    facts = {
+        "mean": Fact(mean[: at.channels], source, certain),
+        "scalefactor": Fact(1 if raw else recipe.scalefactor, source, certain),
+        "swaprb": Fact(recipe.swaprb and at.channels == 3, recipe.source, recipe.certain and at.channels == 3),
+    }
+    if recipe.crop:
+        facts["crop"] = Fact(True, recipe.source, recipe.certain)
+    section = _tensor_section(at)
+    told = f"input {at.tensor} {at.dtype}".rstrip() if section else ""
+    ours = _recipe_section(recipe, at, raw)
+    if ours or section:
+        source = "; ".join(part for part in (recipe.source if ours else "", told) if part)
+        facts["input"] = Fact({**ours, **section}, source, recipe.certain or not ours)
+    return facts
+
+
+def _recipe_section(recipe: Recipe, at: Circumstances, raw: bool) -> dict[str, Any]:
+    section: dict[str, Any] = {}
+    if recipe.letterbox:
+        anchor, pad = recipe.letterbox
+        section.update({"resize": "letterbox", "anchor": anchor, "pad": pad})
+    if recipe.std and not raw and at.channels == 3:
+        section["std"] = list(recipe.std)
+    return section
+
+
+def _tensor_section(at: Circumstances) -> dict[str, Any]:
+    section: dict[str, Any] = {}
+    if at.layout != "NCHW":
+        section["layout"] = at.layout
+    if at.dtype in ("uint8", "int8", "float16"):
+        section["dtype"] = at.dtype
+    if at.channels == 1:
+        section["colour"] = "gray"
+    return section
