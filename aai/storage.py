@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 from aai.errors import AaiError, Finding, InvalidFiles, NotAllowed, NotFound, StorageFailed
 
@@ -108,6 +108,61 @@ def read_json(path: Path, fix: str | None = None) -> Any:
             "error", f"JSON syntax error: {error.msg[0].lower()}{error.msg[1:]}", where, "mend the file at that place"
         )
         raise InvalidFiles("the file can't be read", [finding]) from error
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Runs its body while no other process or thread is in `alone_in` for the same folder, which is made if need be.
+
+    The lock is on the folder itself (flock), so it leaves no file behind and ends with the process, however that ends.
+    Where a folder can't be locked (Windows, some network file systems) the body runs without it: writers there rely on
+    renames alone. `waiting` is called once, when another one is in.
+
+    Raises:
+        NotAllowed: the folder can't be made or opened.
+        StorageFailed: no space for it.
+    """
+    with translated(folder):
+        handle = _open_alone(folder, waiting)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _open_alone(folder: Path, waiting: Callable[[], None] | None) -> int | None:
+    try:
+        import fcntl
+    except ImportError:
+        folder.mkdir(parents=True, exist_ok=True)
+        return None
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # the one who was in took the folder away
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if waiting is not None:
+                    waiting()
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), folder.stat()):
+                    return handle
+        except OSError as error:
+            if error.errno in (errno.EBADF, errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL):
+                os.close(handle)
+                return None
+            os.close(handle)
+            raise
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
 
 
 def _umask() -> int:

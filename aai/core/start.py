@@ -1,0 +1,100 @@
+"""`aai app start`: runs the app's start script, and passes on arguments, signals and exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Iterator, Mapping, Sequence
+
+from aai.core.app_config import AppConfig, load_app
+from aai.core.app_status import check_installed
+from aai.core.names import did_you_mean
+from aai.errors import AaiError, NotFound
+
+_FORWARDED = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+
+
+def start_command(app: AppConfig, arguments: Sequence[str] = (), script: str = "start") -> str:
+    """The shell line that starts the app, with `arguments` at its end, each quoted whole.
+
+    Raises:
+        NotFound: the app has no such script.
+    """
+    line = app.scripts.get(script, "").strip()
+    if not line:
+        near = did_you_mean(script, app.scripts)
+        fix = f'{near} give it one in {app.path.name}: "scripts": {{"{script}": "python app.py"}}'.strip()
+        raise NotFound(f'the app has no script "{script}"', f"{app.path}, scripts", fix)
+    return " ".join([line, *(shlex.quote(argument) for argument in arguments)])
+
+
+def start_app(folder: Path, arguments: Sequence[str] = (), script: str = "start") -> int:
+    """Runs a script of the app, after a check that what is installed is what is locked; its exit code.
+
+    The script runs in the app's folder. `python` in it is the interpreter that this program runs in. A script that a
+    signal ended has the exit code 128 + the signal's number, as in a shell.
+
+    Raises:
+        NotFound: no app, or no such script.
+        InvalidFiles: what is installed is not what is locked.
+    """
+    app = load_app(folder)
+    line = start_command(app, arguments, script)
+    check_installed(folder)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # On a terminal the script stays in our process group, so that it can read and gets Ctrl-C from the terminal itself.
+    # Elsewhere it gets a group of its own, and a signal to us reaches all that a compound line has started.
+    own_group = not sys.stdin or not sys.stdin.isatty()
+    try:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", _with_python(line)], cwd=folder, env=_environment(os.environ), start_new_session=own_group
+        )
+    except OSError as error:
+        raise AaiError(f"the script can't be started: {error.strerror}", f"{app.path}, scripts.{script}") from error
+    with _forwarding_to(process, own_group):
+        code = process.wait()
+    return 128 - code if code < 0 else code
+
+
+def _environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` with the folder of this interpreter first on PATH."""
+    binaries = str(Path(sys.executable).parent)
+    paths = environment.get("PATH", os.defpath)
+    return {**environment, "PATH": f"{binaries}{os.pathsep}{paths}"}
+
+
+def _with_python(line: str) -> str:
+    """`line`, in which `python` is this interpreter also where only `python3` is installed, as on Debian."""
+    if (Path(sys.executable).parent / "python").exists():
+        return line
+    return f'python() {{ {shlex.quote(sys.executable)} "$@"; }}\n{line}'
+
+
+@contextlib.contextmanager
+def _forwarding_to(process: subprocess.Popen[bytes], group: bool) -> Iterator[None]:
+    """While its body runs, signals to this process go to the script instead."""
+
+    def forward(number: int, frame: Any) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if group:
+                os.killpg(process.pid, number)
+            elif number not in (signal.SIGINT, signal.SIGQUIT):  # these the terminal has sent to both
+                process.send_signal(number)
+
+    before = {}
+    for name in _FORWARDED:
+        number = getattr(signal, name, None)
+        with contextlib.suppress(ValueError):  # not in the main thread: the caller's own matter
+            if number is not None:
+                before[number] = signal.signal(number, forward)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

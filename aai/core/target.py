@@ -1,0 +1,137 @@
+"""Which variant of a version suits a machine, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Iterable, Mapping, Sequence
+
+from aai.core import machine
+from aai.core.names import did_you_mean
+from aai.errors import NotFound
+from aai.package.read import VariantEntry
+
+_BOARDS = (
+    ("orin nano", "orin-nano"),
+    ("orin nx", "orin-nx"),
+    ("agx orin", "agx-orin"),
+    ("xavier nx", "xavier-nx"),
+    ("agx xavier", "agx-xavier"),
+    ("jetson nano", "nano"),
+)
+"""What NVIDIA's boards call themselves in the device tree, and the name that `device` in a model file has for them."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a machine can run, as far as can be told without starting anything.
+
+    Args:
+        cpu: "x86_64", "aarch64".
+        device: one of `aai.core.fields.DEVICES`; "" for any other machine.
+        frameworks: frameworks whose runtime is installed.
+    """
+
+    cpu: str
+    device: str = ""
+    frameworks: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return ", ".join([self.cpu, *([self.device] if self.device else []), *sorted(self.frameworks)])
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The keys of a variant's target that this machine has an answer to, besides the framework."""
+        return {"cpu": self.cpu, "device": self.device}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The variant that was chosen, and why, for people."""
+
+    entry: VariantEntry
+    reason: str
+    asked: bool = False
+
+
+def this_machine(runtimes: Iterable[tuple[str, Sequence[str]]]) -> Machine:
+    """This machine.
+
+    Args:
+        runtimes: (module, frameworks that it runs) of each runtime that may be installed; none is imported.
+    """
+    frameworks = {name for module, names in runtimes if names and _installed(module) for name in names}
+    board = machine.board().lower()
+    device = next((name for words, name in _BOARDS if words in board), "")
+    return Machine(machine.processor(), device, frozenset(frameworks))
+
+
+def choose_variant(entries: Sequence[VariantEntry], here: Machine, wanted: str | None = None) -> Choice:
+    """The variant to install: the one asked for; else the one made for most that this machine is; else the first.
+
+    Args:
+        entries: the variants of a version, the default one first.
+        here: the machine to install on.
+        wanted: key of a variant that somebody asked for.
+
+    Raises:
+        NotFound: there is no such variant.
+    """
+    if wanted is not None:
+        return Choice(find_variant(entries, wanted), "asked for", True)
+    if len(entries) == 1:
+        return Choice(entries[0], "the only one")
+    fitting = [entry for entry in entries if not _obstacle(entry.target, here)]
+    if not fitting:
+        reason = f"the first one; none runs here: {'; '.join(_obstacles(entries, here))}"
+        return Choice(entries[0], reason)
+    best = max(fitting, key=lambda entry: len(_matches(entry.target, here)))
+    matches = _matches(best.target, here)
+    if matches:
+        return Choice(best, f"made for {', '.join(matches)}")
+    if best is entries[0]:
+        return Choice(best, "the default, which runs here")
+    return Choice(best, f"the first that runs here; {'; '.join(_obstacles(entries[: entries.index(best)], here))}")
+
+
+def find_variant(entries: Sequence[VariantEntry], key: str) -> VariantEntry:
+    """The variant called `key`.
+
+    Raises:
+        NotFound: there is none; `fix` holds the nearest and all names.
+    """
+    for entry in entries:
+        if entry.key == key:
+            return entry
+    known = [entry.key for entry in entries]
+    fix = f"{did_you_mean(key, known)} variants: {', '.join(known)}".strip()
+    raise NotFound(f'there is no variant "{key}"', None, fix)
+
+
+def _obstacle(target: Mapping[str, str], here: Machine) -> str:
+    """Why a variant does not run here; "" when nothing is known against it."""
+    framework = target.get("framework")
+    if framework and framework not in here.frameworks:
+        return f"no runtime for {framework} is installed"
+    for name, value in here.facts.items():
+        if target.get(name, value) != value:
+            return f"it is for {name} {target[name]}"
+    if target.get("chip"):
+        # No file of a Hailo driver that was looked at tells hailo8 from hailo8l: it is for a person to say.
+        return f"it is for chip {target['chip']}"
+    return ""
+
+
+def _obstacles(entries: Sequence[VariantEntry], here: Machine) -> list[str]:
+    return [f"{entry.key}: {_obstacle(entry.target, here)}" for entry in entries]
+
+
+def _matches(target: Mapping[str, str], here: Machine) -> list[str]:
+    return [f"{name} {value}" for name, value in here.facts.items() if value and target.get(name) == value]
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False

@@ -1,0 +1,1 @@
+"""What this program keeps on the machine that models are installed on."""
