@@ -36,7 +36,6 @@ def inspect_darknet(weights: Path, cfg: Path) -> Inspection:
     layers = read_layers(sections, width, height, channels)
     unknown = sorted({layer.kind for layer in layers if layer.weights is None})
     length = sum(layer.weights or 0 for layer in layers)
-    _check_weights(weights, cfg, None if unknown else length)
     report = Inspection("darknet", weights, cfg)
     report.inputs = (TensorSpec("data", (1, channels, height, width), "float32"),)
     source = f"{cfg.name} [net] width, height"
@@ -45,6 +44,7 @@ def inspect_darknet(weights: Path, cfg: Path) -> Inspection:
     report.facts.update(recipe_facts(DARKNET, at))
     report.details.update(_details(layers, None if unknown else length, unknown))
     _read_head(report, layers, cfg.name)
+    _check_weights(weights, cfg, None if unknown else length)
     return report
 
 

@@ -18,7 +18,7 @@ from aai.storage import storage_error
 
 MAX_DEPTH = 2
 """Levels of sub-folders that are looked into."""
-MAX_FILES = 5000
+MAX_FILES = 50_000
 NOT_LOOKED_INTO = ("variants", "models", "node_modules", "venv", "__pycache__")
 FILE_FIELDS = ("model_file", "config_file", "label_file", "colors_file")
 
@@ -37,10 +37,8 @@ _LOOSE_SUFFIXES = {
     "enet": (".net", ".t7"),
 }
 """Names that are taken for weights when the content shows nothing and the user has named the framework."""
-_NEVER_WEIGHTS = frozenset(
-    (".txt", ".md", ".rst", ".json", ".yaml", ".yml", ".py", ".ipynb", ".csv", ".log", ".names", ".labels")
-    + (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".mp4", ".avi")
-)
+_TEXTS = (".txt", ".md", ".rst", ".json", ".yaml", ".yml", ".py", ".ipynb", ".csv", ".log", ".names", ".labels")
+_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".mp4", ".avi")
 _LABEL_NAME = re.compile(r"label|class|names|synset|categor", re.I)
 _COLOR_NAME = re.compile(r"colou?rs?|palette", re.I)
 
@@ -55,7 +53,7 @@ class _Listing:
 
     def kind(self, file: PurePosixPath) -> str:
         if file not in self.kinds:
-            skip = file.suffix.lower() in _NEVER_WEIGHTS
+            skip = file.suffix.lower() in _TEXTS + _PICTURES
             self.kinds[file] = "text" if skip else file_kind(self.folder / file)
         return self.kinds[file]
 
@@ -209,8 +207,8 @@ def _nothing_found(listing: _Listing, framework: str) -> AaiError:
     return NotFound(
         "the folder has no weight file",
         str(listing.folder),
-        "looked for: .onnx, .weights with .cfg, .caffemodel with .prototxt, .pb, .xml with .bin, .tflite, .engine, .hef, "
-        ".blob, .net; name the file and what it is: --model_file FILE --framework NAME",
+        "looked for: .onnx, .weights with .cfg, .caffemodel with .prototxt, .pb, .xml with .bin, .tflite, .engine, "
+        ".hef, .blob, .net; name the file and what it is: --model_file FILE --framework NAME",
     )
 
 

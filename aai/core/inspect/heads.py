@@ -72,6 +72,8 @@ class Question:
 
 def read_head(question: Question) -> Head:
     """The first reading that fits, the most particular layouts tried first; `UNKNOWN` when none does."""
+    if not question.outputs:
+        return UNKNOWN
     for reading in (_yunet, _ssd, _key_points, _grids, _finished_boxes, _raw_grids, _class_map, _classes):
         head = reading(question)
         if head is not None:

@@ -279,7 +279,7 @@ def _is_node(head: bytes, start: int, stop: int) -> bool:
 
 
 def _darknet_weights(head: bytes, suffix: str) -> str:
-    """Darknet's header: int32 major, minor, revision, then the number of images seen. Files that are about have 0.1, 0.2."""
+    """Darknet's header: int32 major, minor, revision, then the number of images seen. Files about have 0.1, 0.2."""
     if len(head) < 16:
         return ""
     major, minor, revision = struct.unpack_from("<iii", head)

@@ -148,7 +148,8 @@ def check_labels(labels: Sequence[str], classes: int, where: str = "label_file")
     elif count == classes - 1 and not (labels and is_background(labels[0])):
         fix = f'add the missing label (if class 0 of the network is the background: "background" as line 1), or {fix}'
     elif count < classes:
-        fix = f"add the {classes - count} missing labels, or {fix}"
+        missing = classes - count
+        fix = f"add the {missing} missing {_plural(missing, 'label')}, or {fix}"
     return [Finding("error", what, where, fix)]
 
 
