@@ -14,17 +14,9 @@ Table = Mapping[str, Tuple[str, str]]
 class Group(click.Group):
     """A group that prints its help when no command is given, and names the nearest command to one it does not have."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("invoke_without_command", True)
-        super().__init__(*args, **kwargs)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command that was named; without one, prints the help and succeeds."""
-        rest = getattr(ctx, "_protected_args", None) or getattr(ctx, "protected_args", None) or ctx.args
-        if not rest:
-            click.echo(ctx.get_help())
-            return 0
-        return super().invoke(ctx)
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads nothing as --help, which succeeds; click would fail with the help as its message."""
+        return super().parse_args(ctx, args or ["--help"])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -165,8 +165,8 @@ def predict(
     document = run_model(
         model_ref,
         [Path(image) for image in images],
-        confidence_level=confidence,
-        overlap_threshold=overlap,
+        confidence=confidence,
+        overlap=overlap,
         save=Path(save) if save else None,
         accelerator=accelerator,
         threads=threads,

@@ -154,11 +154,10 @@ def _print(out: Output, result: Configured, written: list[str]) -> None:
         out.line("dry run: nothing was written")
         return
     out.line(f"written:  {', '.join(written)} in {config.folder}")
-    target = "" if str(config.folder) == "." else f" {config.folder}"
     if "id" in result.open:
-        out.hint(f"aai model configure{target} --id publisher/name")
+        out.hint(f"aai model configure {config.folder} --id publisher/name")
     else:
-        out.hint(f"aai model predict{target} IMAGE; then aai model publish{target}")
+        out.hint(f"aai model predict {config.folder} IMAGE; then aai model publish {config.folder}")
 
 
 def shown(field: str, value: Any) -> str:

@@ -98,41 +98,41 @@ class Output:
                 self.line(f"  fix:   {finding.fix}")
 
 
-class Progress:
+class Transfer:
     """Bytes done so far: a line that is redrawn on a terminal, a plain line every few seconds elsewhere.
 
-    Short work prints nothing.
+    Work that is done within a moment prints nothing.
     """
 
-    def __init__(self, what: str, total_bytes: int, quiet: bool = False) -> None:
+    def __init__(self, what: str, out: Output) -> None:
         self._what = what
-        self._total = max(total_bytes, 1)
-        self._done = 0
         self._start = self._last = time.monotonic()
-        self._quiet = quiet
+        self._silent = out.quiet or out.as_json
         self._live = sys.stderr.isatty()
         self._drawn = False
 
-    def __call__(self, more_bytes: int) -> None:
-        """Counts `more_bytes` as done."""
-        self._done += more_bytes
+    def __enter__(self) -> Transfer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._drawn:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def __call__(self, done_bytes: int, total_bytes: int) -> None:
+        """Says that `done_bytes` of `total_bytes` are there."""
         now = time.monotonic()
-        if self._quiet or now - self._last < (0.2 if self._live else 5.0):
+        if self._silent or now - self._last < (0.3 if self._live else 5.0):
             return
         self._last = now
-        rate = self._done / max(now - self._start, 1e-6)
-        left_s = max(self._total - self._done, 0) / max(rate, 1.0)
-        text = f"{self._what}: {100 * self._done // self._total}%, {rate / 1e6:.0f} MB/s, {left_s:.0f} s left"
+        rate = done_bytes / max(now - self._start, 1e-6)
+        left_s = max(total_bytes - done_bytes, 0) / max(rate, 1.0)
+        share = 100 * done_bytes // max(total_bytes, 1)
+        text = f"{self._what}: {share}% of {size_text(total_bytes)}, {size_text(int(rate))}/s, {left_s:.0f} s left"
         if self._live:
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
             self._drawn = True
         else:
             print(text, file=sys.stderr)
-
-    def close(self) -> None:
-        """Clears the live line."""
-        if self._drawn:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def size_text(size_bytes: int) -> str:

@@ -2,7 +2,7 @@
 
 A value comes, in this order, from: the user (flag), the existing file if a person made it, the weights, a guess that
 the user may confirm, the reference's default. Every value keeps where it came from, so that people can check it. What
-this program itself wrote is remembered under `aai.told`: a later run may renew that, and keeps what a hand changed.
+the files told is remembered under `aai.told`: a later run may renew that, and keeps what a hand changed.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class _Work:
         self.said = said
         self.asker = asker
         self.facts = {**inspection.facts, **found}
-        self.told: dict[str, Any] = {}
+        self.told = {name: fact.value for name, fact in self.facts.items() if name in (*BY_NAME, "decoder", "input")}
         self.was_told: dict[str, Any] = (existing.get("aai") or {}).get("told") or {}
         document = default_document(framework)
         for key, value in existing.items():
@@ -176,18 +176,21 @@ class _Work:
             self._put(entry.name, hand, "kept", FILE_NAME)
         elif fact is not None and (fact.certain or self._agrees(entry.name, fact)):
             self._put(entry.name, fact.value, "inferred" if fact.certain else "guessed", fact.source)
-            self.told[entry.name] = fact.value
         else:
             default = self._default(entry)
             config.set(entry.name, default)
             if default not in (None, "", []) or entry.default not in (None, "", []):
                 self.result.origins.append(Origin(entry.name, "default", default))
-            self.told[entry.name] = default
 
     def _hand_made(self, name: str) -> Any:
-        """The value in the existing file, when a person put it there."""
+        """The value in the existing file, when a person put it there.
+
+        In a file that this program wrote, that is a value which is neither what the files told nor the default.
+        """
         value = self.existing.value(name) if self.existing else None
-        if value is None or value == "" or (name in self.was_told and value == self.was_told[name]):
+        if value is None or value == "":
+            return None
+        if self.was_told and value == self.was_told.get(name, self._default(BY_NAME[name])):
             return None
         return value
 
@@ -261,13 +264,12 @@ class _Work:
                 self.result.origins.append(Origin(name, "kept", old, FILE_NAME))
             elif fact is not None and fact.value:
                 section[name] = copy.deepcopy(fact.value)
-                self.told[name] = copy.deepcopy(fact.value)
                 how = "inferred" if fact.certain else "guessed"
                 self.result.origins.append(Origin(name, how, fact.value, fact.source))
             else:
                 section.pop(name, None)
         self._extra_files(section)
-        section["told"] = self.told
+        section["told"] = copy.deepcopy(self.told)
         self.result.config.document["aai"] = section
 
     def _extra_files(self, section: dict[str, Any]) -> None:
@@ -400,7 +402,7 @@ def _check(result: Configured) -> None:
     errors = [f for f in findings if f.level == "error" and not f.where.endswith(open_places)]
     if errors:
         raise InvalidFiles("the files do not fit together", errors, str(result.config.folder))
-    result.findings = [f for f in findings if f.level == "warning" and not f.where.endswith((".id", *open_places))]
+    result.findings = [f for f in findings if f.level == "warning" and not f.where.endswith((", id", *open_places))]
 
 
 def _slug(name: str) -> str:

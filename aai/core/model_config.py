@@ -239,6 +239,7 @@ def _take(holder: dict[str, Any], entry: Field, where: str, findings: list[Findi
         findings.append(
             Finding("error", f"{entry.name} {error}", where, f"set it: aai model configure {entry.flag} ...")
         )
+        holder[entry.name] = None
         return
     if entry.values and value != "" and value not in entry.values:
         findings.append(
@@ -383,7 +384,7 @@ def _check_version(document: dict[str, Any], where: str, findings: list[Finding]
 def _check_required(document: dict[str, Any], parameters: dict[str, Any], where: str, findings: list[Finding]) -> None:
     framework = parameters.get("framework_type")
     for name in ("framework_type", "purpose", "model_file"):
-        if not parameters.get(name):
+        if not parameters.get(name) and not any(f.where.endswith(f".{name}") for f in findings):
             flag = BY_NAME[name].flag
             findings.append(
                 Finding(

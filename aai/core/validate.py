@@ -28,11 +28,11 @@ def validate(folder: Path) -> tuple[ModelConfig, list[Finding]]:
         InvalidFiles: it is not JSON.
     """
     config, findings = read(folder)
-    findings.extend(validate_config(config))
+    findings.extend(validate_config(config, known=findings))
     for path in sorted((folder / VARIANTS).glob(f"*/{FILE_NAME}")):
         variant, more = read(path.parent)
         findings.extend(more)
-        findings.extend(validate_config(variant, needs_id=False))
+        findings.extend(validate_config(variant, needs_id=False, known=more))
     return config, findings
 
 
@@ -41,6 +41,7 @@ def validate_config(
     inspection: Inspection | None = None,
     labels: Sequence[str] | None = None,
     needs_id: bool = True,
+    known: Sequence[Finding] = (),
 ) -> list[Finding]:
     """What is wrong with a configuration whose types are right.
 
@@ -49,8 +50,9 @@ def validate_config(
         inspection: what the weights say, when that was read already.
         labels: the labels, when they are not on disk yet.
         needs_id: whether an id belongs here; a variant has its model's.
+        known: findings on the types: what is broken is not reported as missing too.
     """
-    check = _Check(config, inspection, labels)
+    check = _Check(config, inspection, labels, known)
     if needs_id:
         check.id()
     check.files()
@@ -62,16 +64,25 @@ def validate_config(
 
 
 class _Check:
-    def __init__(self, config: ModelConfig, inspection: Inspection | None, labels: Sequence[str] | None) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        inspection: Inspection | None,
+        labels: Sequence[str] | None,
+        known: Sequence[Finding],
+    ) -> None:
         self.config = config
         self.inspection = inspection
         self.given_labels = labels
         self.findings: list[Finding] = []
         self.file = config.folder / FILE_NAME
+        self.broken = {finding.where for finding in known if finding.level == "error"}
 
     def add(self, level: str, what: str, name: str, fix: str | None = None) -> None:
         place = name if name in ("id", "aai") or name.startswith("aai.") else f"{PARAMETERS}.{name}"
-        self.findings.append(Finding(level, what, f"{self.file}, {place}", fix))
+        where = f"{self.file}, {place}"
+        if where not in self.broken:
+            self.findings.append(Finding(level, what, where, fix))
 
     def id(self) -> None:
         if not self.config.has_id:

@@ -1,0 +1,238 @@
+"""`aai app ...`: configure, install and start an application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
+
+import click
+
+from aai.cli.groups import LazyGroup
+from aai.cli.options import ask_options, output_options, registry_option
+from aai.cli.output import Output, Transfer, size_text
+
+if TYPE_CHECKING:
+    from aai.core.install import ModelResult
+    from aai.core.target import Machine
+    from aai.ports import Prompter, Registry
+
+VERBS = {
+    "configure": ("aai.cli.app:configure", "Make this folder an app."),
+    "install": ("aai.cli.app:install", "Bring the app's models here, checked."),
+    "models": ("aai.cli.app_models:models", "The models that the app wants."),
+    "show": ("aai.cli.app:show", "Show the app's scripts, models and project."),
+    "start": ("aai.cli.app:start", "Run the app."),
+    "status": ("aai.cli.app:status", "Show what is wanted, locked and installed."),
+}
+_SIGNS = {"install": "+", "update": "~", "repair": "!", "remove": "-", "none": "="}
+
+
+@click.group(cls=LazyGroup, table=VERBS, name="app")
+def app() -> None:
+    r"""Configure, install and start an application: a folder with alwaysai.app.json.
+
+    \b
+    Examples:
+      aai app configure
+      aai app models add acme/detector
+      aai app install
+      aai app start -- photo.jpg
+    """
+
+
+@click.command(name="configure")
+@click.option("--project", metavar="NAME", help="Follow this project of the registry.")
+@click.option("--dry-run", is_flag=True, help="Print what would be made, and make nothing.")
+@registry_option
+@ask_options
+@output_options
+def configure(
+    project: str | None,
+    dry_run: bool,
+    registry: Callable[[], Registry],
+    out: Output,
+    yes: bool,
+    asker: Prompter | None,
+) -> None:
+    r"""Make this folder an app: app.py, alwaysai.app.json, requirements.txt, .gitignore and a Dockerfile.
+
+    Files that are there are left as they are.
+
+    \b
+    Examples:
+      aai app configure
+      aai app configure --project shelves
+    """
+    from aai.core.scaffold import configure_app
+
+    made = configure_app(Path(), project, registry() if project else None, dry_run)
+    out.document({**made.as_dict(), "dry_run": dry_run})
+    out.ids(made.created)
+    if made.created:
+        out.line(f"{'would make' if dry_run else 'made':11}{', '.join(made.created)}")
+    if made.kept:
+        out.line(f"{'kept':11}{', '.join(made.kept)}")
+    if made.project:
+        out.line(f"{'project':11}{made.project}")
+    out.hint("aai app models sync" if made.project else "aai app models add publisher/name")
+
+
+@click.command(name="install")
+@click.option("--frozen", is_flag=True, help="Refuse when alwaysai.lock.json and alwaysai.app.json differ.")
+@click.option("--keep", is_flag=True, help="Leave installed models that the app no longer wants.")
+@click.option("--verify", is_flag=True, help="Hash every installed file, where sizes and times are looked at else.")
+@click.option(
+    "--variant", metavar="KEY", help="Variant to take, where a model has it. Default: what fits this machine."
+)
+@click.option("--store", "store_folder", metavar="FOLDER", help="Folder of the content store.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+@registry_option
+@ask_options
+@output_options
+def install(
+    frozen: bool,
+    keep: bool,
+    verify: bool,
+    variant: str | None,
+    store_folder: str | None,
+    dry_run: bool,
+    registry: Callable[[], Registry],
+    out: Output,
+    yes: bool,
+    asker: Prompter | None,
+) -> None:
+    r"""Bring the app's models into models/, each file checked against its digest; take away what is not wanted.
+
+    A second run changes nothing and says so.
+
+    \b
+    Examples:
+      aai app install
+      aai app install --frozen --json
+    """
+    from aai.core.install import InstallOptions, install_app
+    from aai.core.settings import load_settings
+    from aai.device.store import Store
+
+    folder = Path()
+    store = Store(Path(load_settings(folder, {"store": store_folder})["store"].value).expanduser())
+    options = InstallOptions(frozen, keep, verify, variant, dry_run)
+    with Transfer("install", out) as progress:
+        result = install_app(folder, registry(), store, _this_machine, options, progress)
+    out.document({**result.as_dict(), "dry_run": dry_run})
+    out.ids([model.id for model in result.models if model.action != "none"])
+    for model in result.models:
+        _print_result(out, model)
+    for model_id in result.kept:
+        out.line(f"= {model_id} is kept, and the app does not want it")
+    if not result.models:
+        out.line("the app has no models")
+    elif not result.changed:
+        out.line("nothing to do: everything is installed")
+    elif dry_run:
+        out.line("dry run: nothing was changed")
+    else:
+        out.hint("aai app start")
+
+
+def _print_result(out: Output, model: ModelResult) -> None:
+    sign = _SIGNS.get(model.action, "?")
+    if model.action == "remove":
+        out.line(f"- {model.id} {model.before or ''}".rstrip())
+        return
+    versions = str(model.version)
+    if model.before is not None and model.before != model.version:
+        versions = f"{model.before} -> {model.version}"
+    out.line(f"{sign} {model.id} {versions}, {size_text(model.size_bytes)}")
+    if model.action in ("repair", "update") and model.reason:
+        out.line(f"    {model.reason}")
+    if model.action != "none" and model.variant:
+        out.line(f"    variant {model.variant}: {model.variant_reason}")
+
+
+def _this_machine() -> Machine:
+    from aai.backend_table import RUNTIMES
+    from aai.core.target import this_machine
+
+    return this_machine((runtime.module, runtime.frameworks) for runtime in RUNTIMES)
+
+
+@click.command(
+    name="start", context_settings={"ignore_unknown_options": False}, options_metavar="[OPTIONS] [-- ARGUMENT...]"
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="")
+@click.option(
+    "--script", default="start", show_default=True, metavar="NAME", help="Script of alwaysai.app.json to run."
+)
+@ask_options
+@output_options
+def start(arguments: tuple[str, ...], script: str, out: Output, yes: bool, asker: Prompter | None) -> int:
+    r"""Run the app's start script, after a check that what is installed is what is locked.
+
+    What stands after -- is passed on whole, each word as one. The exit code is the script's.
+
+    \b
+    Examples:
+      aai app start
+      aai app start -- photo.jpg --confidence 0.5
+    """
+    from aai.core.start import start_app
+
+    return start_app(Path(), arguments, script)
+
+
+@click.command(name="status")
+@click.option("--verify", is_flag=True, help="Hash every installed file.")
+@ask_options
+@output_options
+def status(verify: bool, out: Output, yes: bool, asker: Prompter | None) -> int:
+    r"""Show, per model, what is wanted, locked and installed, and whether it is healthy. Exit code 1 when one is not.
+
+    \b
+    Examples:
+      aai app status
+      aai app status --verify --json
+    """
+    from aai.core.app_status import app_status
+
+    answer = app_status(Path(), verify)
+    out.document(answer.as_dict())
+    out.ids([model.id for model in answer.models if model.healthy])
+    if answer.models:
+        rows = [
+            [m.id, *("-" if v is None else v for v in (m.wanted, m.locked, m.installed)), m.variant or "-", _health(m)]
+            for m in answer.models
+        ]
+        out.table(["ID", "WANTED", "LOCKED", "INSTALLED", "VARIANT", "HEALTHY"], rows)
+    else:
+        out.note("no models: add one with aai app models add publisher/name")
+    if not answer.healthy:
+        out.hint("aai app install")
+    return 0 if answer.healthy else 1
+
+
+def _health(model: object) -> str:
+    return "yes" if getattr(model, "healthy", False) else f"no: {getattr(model, 'reason', '')}"
+
+
+@click.command(name="show")
+@ask_options
+@output_options
+def show(out: Output, yes: bool, asker: Prompter | None) -> None:
+    r"""Show the app's scripts, models and project.
+
+    \b
+    Examples:
+      aai app show
+    """
+    from aai.core.app_config import load_app, read_project
+
+    loaded = load_app(Path())
+    project = read_project(Path())
+    out.document({**loaded.as_dict(), "folder": str(Path.cwd()), "project": project})
+    out.ids(sorted(loaded.models))
+    for name, line in sorted(loaded.scripts.items()):
+        out.line(f"{'script':10}{name}: {line}")
+    for model_id, version in sorted(loaded.models.items()):
+        out.line(f"{'model':10}{model_id}@{version}")
+    out.line(f"{'project':10}{project or '-'}")

@@ -1,0 +1,315 @@
+"""What `aai model configure` decides: from flags, an existing file, the weights, guesses and defaults."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aai.core.configure import Configured, configure
+from aai.core.fields import FIELDS, PLACEHOLDER_ID, applies_to
+from aai.core.model_config import FILE_NAME
+from aai.errors import BadWeights, InvalidFiles, NotFound, UsageError
+from tests.model_maker import onnx_bytes, value_info
+
+TENSOR_RT = {
+    "framework_type": "tensor-rt",
+    "model_file": "newModel.bin",
+    "label_file": "newModel.names",
+    "purpose": "ObjectDetection",
+    "architecture": "yolo",
+    "device": "nano",
+}
+"""The second example command of the reference's documentation."""
+
+
+class Person:
+    """Somebody at a terminal who answers from a list, and remembers what was asked."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    def _answer(self, question: str, default: Any) -> Any:
+        self.asked.append(question)
+        for words, answer in self.answers.items():
+            if words in question:
+                return answer
+        return default
+
+    def select(self, question: str, choices: Any, default: Any = None) -> str:
+        answer = self._answer(question, default or choices[0])
+        assert answer in choices
+        return str(answer)
+
+    def text(self, question: str, default: str = "") -> str:
+        return str(self._answer(question, default))
+
+    def confirm(self, question: str, default: bool = False) -> bool:
+        return bool(self._answer(question, default))
+
+
+def how(result: Configured) -> dict[str, str]:
+    return {origin.field: origin.how for origin in result.origins}
+
+
+def put(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / name.replace("__", ".")).write_text(text)
+    return folder
+
+
+@pytest.fixture()
+def classifier(tmp_path: Path) -> Path:
+    """A folder with a classifier of 7 classes at 32x32, and no labels."""
+    data = onnx_bytes([value_info("in", [1, 3, 32, 32])], [value_info("out", [1, 7])])
+    (tmp_path / "net.onnx").write_bytes(data)
+    return tmp_path
+
+
+@pytest.fixture()
+def yolox(zoo: Path, tmp_path: Path) -> Path:
+    """A folder with yolox-nano alone, as it comes from its authors."""
+    shutil.copy(zoo / "onnx/yolox-nano/yolox_nano.onnx", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture()
+def yolo(zoo: Path, tmp_path: Path) -> Path:
+    """A folder with the files that the reference's first example command names."""
+    source = zoo / "darknet/yolo-fastest-1.1-coco"
+    shutil.copy(source / "yolo-fastest-1.1.weights", tmp_path / "yolo.weights")
+    shutil.copy(source / "yolo-fastest-1.1.cfg", tmp_path / "yolo.cfg")
+    shutil.copy(source / "coco.names", tmp_path / "yolo.names")
+    return tmp_path
+
+
+def test_a_real_onnx_model_needs_no_flag(yolox: Path) -> None:
+    result = configure(yolox, {})
+    parameters = result.config.parameters
+    assert (parameters["framework_type"], parameters["purpose"]) == ("onnx", "ObjectDetection")
+    assert (parameters["size"], parameters["model_file"]) == ([416, 416], "yolox_nano.onnx")
+    assert result.config.decoder == {"name": "yolox", "strides": [8, 16, 32]}
+    assert result.config.aai["input"] == {"resize": "letterbox", "anchor": "top-left", "pad": 114}
+    assert result.config.id == PLACEHOLDER_ID
+    assert how(result)["size"] == "inferred"
+
+
+def test_the_well_known_labels_are_a_stated_guess_and_are_written(yolox: Path) -> None:
+    result = configure(yolox, {"id": "acme/yolox"})
+    assert how(result)["label_file"] == "guessed"
+    result.write()
+    labels = (yolox / "labels.txt").read_text().splitlines()
+    assert (len(labels), labels[0], labels[16]) == (80, "person", "dog")
+
+
+def test_nothing_is_written_before_write(yolox: Path) -> None:
+    configure(yolox, {"id": "acme/yolox"})
+    assert [path.name for path in yolox.iterdir()] == ["yolox_nano.onnx"]
+
+
+def test_every_field_of_the_table_is_written(yolo: Path) -> None:
+    configure(yolo, {}).write()
+    document = json.loads((yolo / FILE_NAME).read_text())
+    for entry in FIELDS:
+        if applies_to(entry, "darknet"):
+            assert entry.name in (document if entry.place == "top" else document["model_parameters"]), entry.name
+
+
+def test_the_fields_of_hailo_and_tensor_rt_are_written_for_them_alone(tmp_path: Path) -> None:
+    put(tmp_path, newModel__bin="an engine of some kind", newModel__names="cat\n")
+    parameters = configure(tmp_path, TENSOR_RT).config.parameters
+    assert (parameters["device"], parameters["architecture"]) == ("nano", "yolo")
+    assert "quantize_input" not in parameters
+
+
+def test_what_the_user_says_wins(yolo: Path) -> None:
+    result = configure(yolo, {"size": "416x416", "swaprb": "false", "mean": "1,2,3"})
+    assert result.config.parameters["size"] == [416, 416]
+    assert result.config.parameters["swaprb"] is False
+    assert result.config.parameters["mean"] == [1, 2, 3]
+    assert how(result)["size"] == "said"
+
+
+def test_a_second_run_changes_nothing(yolox: Path) -> None:
+    configure(yolox, {"id": "acme/yolox"}).write()
+    first = (yolox / FILE_NAME).read_bytes()
+    configure(yolox, {}).write()
+    assert (yolox / FILE_NAME).read_bytes() == first
+
+
+def test_unknown_keys_and_values_changed_by_hand_stay(yolox: Path) -> None:
+    configure(yolox, {"id": "acme/yolox"}).write()
+    document = json.loads((yolox / FILE_NAME).read_text())
+    document["team"] = "shelf"
+    document["description"] = "finds things"
+    document["model_parameters"].update(swaprb=True, custom=[1])
+    document["aai"]["input"]["pad"] = 0
+    (yolox / FILE_NAME).write_text(json.dumps(document))
+    config = configure(yolox, {"license": "Apache-2.0"}).config
+    assert config.document["team"] == "shelf"
+    assert config.document["description"] == "finds things"
+    assert config.document["license"] == "Apache-2.0"
+    assert config.parameters["swaprb"] is True
+    assert config.parameters["custom"] == [1]
+    assert config.aai["input"]["pad"] == 0
+
+
+def test_what_the_user_said_once_stays_also_when_it_is_the_default(yolo: Path) -> None:
+    configure(yolo, {"swaprb": "false"}).write()
+    assert configure(yolo, {}).config.parameters["swaprb"] is False
+
+
+def test_new_weights_renew_what_the_old_ones_told(classifier: Path) -> None:
+    put(classifier, labels__txt="".join(f"c{n}\n" for n in range(7)))
+    configure(classifier, {}).write()
+    data = onnx_bytes([value_info("in", [1, 3, 64, 48])], [value_info("out", [1, 7])])
+    (classifier / "net.onnx").write_bytes(data)
+    result = configure(classifier, {})
+    assert result.config.parameters["size"] == [48, 64]
+    assert how(result)["size"] == "inferred"
+
+
+def test_a_mean_that_the_user_says_does_not_go_with_a_guessed_deviation(classifier: Path) -> None:
+    guessed = configure(classifier, {})
+    assert guessed.config.aai["input"]["std"]
+    said = configure(classifier, {"mean": "127.5,127.5,127.5"})
+    assert "std" not in said.config.aai.get("input", {})
+    assert said.config.parameters["scalefactor"] == 1
+
+
+def test_crop_from_the_user_replaces_a_guessed_letterbox(yolox: Path) -> None:
+    result = configure(yolox, {"crop": True})
+    assert result.config.input_recipe().resize == "crop"
+
+
+def test_an_existing_flat_file_is_read_and_written_nested(yolo: Path) -> None:
+    flat = {"id": "acme/old", "framework_type": "darknet", "purpose": "ObjectDetection", "model_file": "yolo.weights"}
+    (yolo / FILE_NAME).write_text(json.dumps({**flat, "size": ["320", "320"], "scalefactor": "0.00392156862745098"}))
+    result = configure(yolo, {})
+    assert result.config.id == "acme/old"
+    assert "model_file" not in result.config.document
+    assert result.config.parameters["size"] == [320, 320]
+
+
+def test_a_broken_existing_file_is_not_written_over(yolox: Path) -> None:
+    (yolox / FILE_NAME).write_text('{"id": "acme/x",\n  "public": maybe}')
+    with pytest.raises(InvalidFiles, match="JSON syntax error") as caught:
+        configure(yolox, {"id": "acme/yolox"})
+    assert "line 2, column 13" in str(caught.value)
+
+
+def test_size_and_mean_take_every_form() -> None:
+    from aai.core.model_config import coerce
+
+    for text in ("300 200", "300,200", "300x200", "300X200", [300, 200], ["300", "200"]):
+        assert coerce("size", text) == [300, 200]
+    for bad in ("300", "300x", "0x10", "1x2x3", "axb", [1, 2, 3], 300, None, True):
+        with pytest.raises(ValueError):
+            coerce("size", bad)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"framework_type": "onxx"}, 'did you mean "onnx"'),
+        ({"purpose": "ObjectDetecton"}, 'did you mean "ObjectDetection"'),
+        ({"size": "300"}, "where two belong"),
+        ({"mean": "1,2"}, "where one or three belong"),
+        ({"crop": "maybe"}, "where true or false belongs"),
+        ({"id": "Acme models/x"}, "is not a model id"),
+        ({"id": "acme/../x"}, "is not a model id"),
+        ({"framework_type": "hailo", "architecture": "yolo"}, "yolov3, mobilenet_ssd"),
+    ],
+    ids=str,
+)
+def test_a_value_that_a_field_cannot_have_is_a_usage_error(yolox: Path, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        configure(yolox, given)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["device", "architecture"])
+def test_tensor_rt_needs_device_and_architecture(tmp_path: Path, missing: str) -> None:
+    put(tmp_path, newModel__bin="an engine of some kind", newModel__names="cat\n")
+    with pytest.raises(UsageError) as caught:
+        configure(tmp_path, {name: value for name, value in TENSOR_RT.items() if name != missing})
+    assert f"--{missing}" in str(caught.value)
+
+
+def test_a_purpose_that_nobody_can_tell_names_its_flag(tmp_path: Path) -> None:
+    put(tmp_path, model__caffemodel="\x0a\x04name", deploy__prototxt='name: "net"\n')
+    with pytest.raises(UsageError, match="purpose must be given") as caught:
+        configure(tmp_path, {"framework_type": "caffe"})
+    assert "--purpose Classification|ObjectDetection" in str(caught.value.fix)
+
+
+def test_name_takes_the_publisher(yolox: Path) -> None:
+    assert configure(yolox, {"name": "nano"}, publisher="acme").config.id == "acme/nano"
+    with pytest.raises(UsageError, match="needs a publisher"):
+        configure(yolox, {"name": "nano"})
+
+
+def test_a_person_is_asked_only_for_what_is_open(yolo: Path) -> None:
+    person = Person()
+    result = configure(yolo, {"id": "acme/yolo"}, person)
+    assert person.asked == []
+    assert result.open == {}
+
+
+def test_a_person_confirms_guesses_and_may_say_no(yolox: Path) -> None:
+    person = Person(labels=False)
+    result = configure(yolox, {"id": "acme/yolox"}, person)
+    assert len(person.asked) == 1
+    assert "--label_file" in person.asked[0]
+    assert result.labels == ()
+    assert "label_file" in result.open
+
+
+def test_a_person_gives_id_purpose_and_size_when_nothing_tells_them(tmp_path: Path) -> None:
+    put(tmp_path, model__caffemodel="\x0a\x04name", deploy__prototxt='name: "net"\n')
+    person = Person(**{"Model id": "acme/net", "--purpose": "Classification", "--size": "64x48"})
+    result = configure(tmp_path, {"framework_type": "caffe"}, person)
+    assert result.config.id == "acme/net"
+    assert result.config.purpose == "Classification"
+    assert result.config.parameters["size"] == [64, 48]
+    assert all("--" in question for question in person.asked)
+
+
+def test_yes_asks_nothing(yolox: Path) -> None:
+    person = Person()
+    assert configure(yolox, {"id": "acme/x"}, person, keep_guesses=True).labels
+    assert person.asked == []
+
+
+def test_labels_that_do_not_fit_are_refused_with_both_numbers(yolo: Path) -> None:
+    names = (yolo / "yolo.names").read_text().splitlines()
+    (yolo / "yolo.names").write_text("\n".join(names[:-1]))
+    with pytest.raises(InvalidFiles) as caught:
+        configure(yolo, {})
+    assert "79" in str(caught.value)
+    assert "80" in str(caught.value)
+    assert not (yolo / FILE_NAME).exists()
+
+
+def test_weights_of_another_cfg_are_refused(yolo: Path, zoo: Path) -> None:
+    shutil.copy(zoo / "darknet/yoloface-500k-v2/yoloface-500k-v2.cfg", yolo / "yolo.cfg")
+    with pytest.raises(BadWeights) as caught:
+        configure(yolo, {})
+    assert "1384268" in str(caught.value).replace(",", "")
+
+
+def test_a_folder_that_is_not_there_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        configure(tmp_path / "nowhere", {})
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.keras", "model.pt", "model.pth", "m.safetensors", "m.tar"])
+def test_files_that_nobody_can_run_here_are_refused_with_the_way_out(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\x00" * 600)
+    with pytest.raises(BadWeights) as caught:
+        configure(tmp_path, {})
+    assert caught.value.fix
