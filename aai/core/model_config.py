@@ -142,10 +142,11 @@ class ModelConfig:
         parameters = self.parameters
         colour = given.get("colour")
         size = parameters.get("size") or (0, 0)
+        scalefactor = parameters.get("scalefactor")
         return InputRecipe(
             size=(int(size[0]), int(size[1])),
             mean=tuple(float(v) for v in parameters.get("mean") or (0, 0, 0)),
-            scalefactor=float(parameters.get("scalefactor", 1)),
+            scalefactor=float(1 if scalefactor is None else scalefactor),
             std=tuple(float(v) for v in given.get("std") or ()),
             swaprb=bool(parameters.get("swaprb", False)),
             resize=given.get("resize") or ("crop" if parameters.get("crop") else "stretch"),

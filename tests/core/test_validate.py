@@ -49,7 +49,7 @@ def test_a_folder_in_good_order_has_no_finding(folder: Path) -> None:
     [
         ({"size": [32, 32]}, "size is 32x32, and the network's input is 32x24"),
         ({"size": None}, "size is missing"),
-        ({"size": "big"}, "size has 1 numbers"),
+        ({"size": "big"}, 'size is the text "big", where a number belongs'),
         ({"model_file": "nett.onnx"}, 'did you mean "net.onnx"'),
         ({"model_file": "../net.onnx"}, "model_parameters.model_file"),
         ({"model_file": "/etc/passwd"}, "model_parameters.model_file"),
