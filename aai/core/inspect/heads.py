@@ -17,7 +17,8 @@ STRIDE_SETS = ((8, 16, 32), (8, 16, 32, 64), (16, 32), (4, 8, 16, 32))
 ANCHORS = 3
 """Boxes per cell of YOLOv5 and its kin."""
 KEY_POINTS = 17
-MAX_SQUARE = 2048
+SQUARES = range(128, 2049, 32)
+"""Sides of square inputs that are tried where the file leaves the size open."""
 
 _YUNET = {f"{part}_{stride}" for part in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32)}
 _INTEGERS = ("int32", "int64", "uint8", "int8", "uint32")
@@ -93,8 +94,7 @@ def match_grids(rows: int, size: tuple[int, int] | None, boxes: int) -> tuple[tu
     For square inputs no number of rows fits both one box and three boxes to a cell.
     """
     for strides in STRIDE_SETS:
-        coarsest = strides[-1]
-        sizes = [size] if size else [(side, side) for side in range(coarsest, MAX_SQUARE + 1, coarsest)]
+        sizes = [size] if size else [(side, side) for side in SQUARES if side % strides[-1] == 0]
         for candidate in sizes:
             if boxes * cells(candidate, strides) == rows:
                 return strides, candidate
@@ -261,7 +261,9 @@ def _class_map(question: Question) -> Head | None:
         if classes is not None and _covers(width, height, size) and classes < max(width or 1024, height or 1024):
             reason = f"output {describe(spec)}: a score for each {axes}"
             known = classes if classes > 1 else None
-            return Head("SemanticSegmentation", reason, "segmentation", None, known, classes > 1, outputs)
+            # One map may be a depth or a mask, three may be a picture.
+            certain = classes not in (1, 3)
+            return Head("SemanticSegmentation", reason, "segmentation", None, known, certain, outputs)
     return None
 
 
@@ -280,7 +282,7 @@ def _classes(question: Question) -> Head | None:
     classes = long[0]
     softmax = question.hints.end in ("Softmax", "LogSoftmax")
     labels = len(question.notes.labels or ())
-    certain = classes in (10, 100, 1000, 1001) or softmax or labels == classes or question.notes.task == "classify"
+    certain = classes in (1000, 1001) or softmax or labels == classes or question.notes.task == "classify"
     reason = f"output {describe(spec)}: one number for each of {classes} classes"
     if not certain and classes in _FEATURE_LENGTHS:
         reason += " (or a feature vector)"

@@ -8,8 +8,8 @@ import zlib
 from pathlib import Path
 
 from aai.core.inspect.protobuf import Malformed, walk
+from aai.core.inspect.source import read_error
 from aai.errors import BadWeights
-from aai.storage import storage_error
 
 HEAD_BYTES = 64 * 1024
 """As much of a file as is looked at."""
@@ -129,7 +129,8 @@ def file_kind(path: Path) -> str:
     suffix = path.suffix.lower()
     by_name = _EXTENSIONS.get(suffix, "")
     if kind == "unknown":
-        if suffix == ".bin" and path.with_suffix(".xml").is_file():
+        structure = path.with_suffix(".xml")
+        if suffix == ".bin" and structure.is_file() and content_kind(structure) == "ir-xml":
             return "ir-bin"
         return by_name if by_name not in ("", *_TEXT_KINDS) else "unknown"
     return by_name if kind == "text" and by_name in _TEXT_KINDS else kind
@@ -147,7 +148,7 @@ def content_kind(path: Path) -> str:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError as error:
-        raise storage_error(error, path) from error
+        raise read_error(error, path) from error
     if not head:
         return "empty"
     return (
@@ -160,6 +161,18 @@ def content_kind(path: Path) -> str:
         or _darknet_weights(head, path.suffix.lower())
         or "unknown"
     )
+
+
+def runs_on(kind: str, framework: str) -> bool:
+    """Whether weights of this kind are for this framework. Myriad takes OpenVINO's files as well as its own."""
+    own = FRAMEWORK_OF.get(kind)
+    return own is not None and (own == framework or (own, framework) == ("dldt", "myriad"))
+
+
+def named_as_weights(suffix: str) -> bool:
+    """Whether files with this extension hold weights, or are downloaded as if they did."""
+    suffix = suffix.lower()
+    return suffix in (".bin", ".gz", ".tgz") or (suffix in _EXTENSIONS and _EXTENSIONS[suffix] not in STRUCTURE_OF)
 
 
 def refusal(path: Path, kind: str) -> BadWeights:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
 
+from aai.core.inspect.source import read_error
 from aai.errors import Finding
-from aai.storage import storage_error
 
 MAX_BYTES = 8 * 1024 * 1024
 BACKGROUND_WORDS = ("background", "__background__", "_background_", "bg")
@@ -204,7 +204,7 @@ def _read(path: Path, what: str) -> tuple[str, list[Finding]]:
         size = path.stat().st_size
         data = b"" if size > MAX_BYTES else path.read_bytes()
     except OSError as error:
-        raise storage_error(error, path) from error
+        raise read_error(error, path) from error
     if size > MAX_BYTES:
         return "", [_not_text(path, f"the file has {size:,} bytes: too many for {what}")]
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):

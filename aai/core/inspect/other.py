@@ -5,11 +5,19 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from aai.core.inspect.kinds import FRAMEWORK_OF, HEAD_BYTES, STRUCTURE_OF, WAYS_OUT, content_kind, file_kind, refusal
+from aai.core.inspect.kinds import (
+    FRAMEWORK_OF,
+    HEAD_BYTES,
+    STRUCTURE_OF,
+    WAYS_OUT,
+    content_kind,
+    file_kind,
+    refusal,
+    runs_on,
+)
 from aai.core.inspect.report import Inspection
-from aai.core.inspect.source import check_file
+from aai.core.inspect.source import check_file, read_error
 from aai.errors import BadWeights
-from aai.storage import storage_error
 
 _NAMES = {
     "caffe": "Caffe",
@@ -38,7 +46,7 @@ def inspect_other(framework: str, model_file: Path, config_file: Path | None = N
     if kind in WAYS_OUT:
         raise refusal(model_file, kind)
     belongs_to = {**FRAMEWORK_OF, **STRUCTURE_OF}.get(kind)
-    if belongs_to not in (None, framework) and (belongs_to, framework) != ("dldt", "myriad"):
+    if belongs_to is not None and not runs_on(kind, framework):
         raise BadWeights(
             f"{model_file.name} is not for {framework}: its content is {kind}",
             str(model_file),
@@ -65,7 +73,7 @@ def _check_length(path: Path, kind: str, size: int) -> None:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError as error:
-        raise storage_error(error, path) from error
+        raise read_error(error, path) from error
     needed = _needed(head, kind)
     if needed > size:
         raise BadWeights(

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import stat
 from pathlib import Path
 from typing import Iterator, Union
 
-from aai.errors import BadWeights
+from aai.errors import AaiError, BadWeights, NotAllowed
 from aai.storage import storage_error
 
 Data = Union[bytes, mmap.mmap]
+
+
+def read_error(error: OSError, path: Path) -> AaiError:
+    """The domain error for a file that could not be opened or read."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return NotAllowed("the file or folder can't be read", str(path), f"check its rights: ls -ld {path}")
+    return storage_error(error, path)
 
 
 def check_file(path: Path) -> int:
@@ -24,7 +32,7 @@ def check_file(path: Path) -> int:
     try:
         status = path.stat()
     except OSError as error:
-        raise storage_error(error, path) from error
+        raise read_error(error, path) from error
     if not stat.S_ISREG(status.st_mode):
         raise BadWeights("not a file", str(path), "name the weight file itself")
     if status.st_size == 0:
@@ -46,7 +54,7 @@ def mapped(path: Path) -> Iterator[mmap.mmap]:
         with path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
-        raise storage_error(error, path) from error
+        raise read_error(error, path) from error
     except ValueError as error:
         raise BadWeights("the file was emptied while it was read", str(path)) from error
     with contextlib.closing(data):
@@ -70,7 +78,7 @@ def read_text(path: Path, limit_bytes: int) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise storage_error(error, path) from error
+        raise read_error(error, path) from error
     if b"\0" in data:
         raise BadWeights("the file is not text", str(path), "name the structure file, not the weights")
     try:

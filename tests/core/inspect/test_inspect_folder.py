@@ -137,6 +137,7 @@ def test_a_file_that_shows_nothing_needs_its_framework_named(tmp_path: Path) -> 
         ("m.keras", "keras", "keras.saving.load_model('m.keras'"),
         ("m.safetensors", "safetensors", "torch.onnx.export"),
         ("m.tar", "tar", "tar -xf m.tar"),
+        ("m.tar.gz", "tar", "tar -xf m.tar.gz"),
         ("m.onnx", "git-lfs", "git lfs pull"),
         ("m.onnx", "html", "download it again"),
         ("m.onnx", "empty", "again"),
@@ -153,6 +154,12 @@ def test_a_folder_with_nothing_that_can_be_run_tells_the_way_out(
         assert fix in str(caught.value.fix)
     put(tmp_path, **{"other.onnx": "onnx"})
     assert find(tmp_path)["model_file"] == "other.onnx"
+
+
+def test_empty_files_and_pages_that_are_no_weights_are_not_blamed(tmp_path: Path) -> None:
+    put(tmp_path, **{"index.html": "html", "notes": "empty"})
+    with pytest.raises(NotFound, match="the folder has no weight file"):
+        find(tmp_path)
 
 
 def test_an_empty_folder_says_what_was_looked_for(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from aai.core.inspect.folder import find_files
 from aai.core.inspect.kinds import file_kind
 from aai.core.inspect.labels import read_colors, read_labels
 from aai.core.inspect.protobuf import Malformed, varint, walk
+from aai.core.inspect.source import read_error
 from aai.errors import AaiError
 from tests.core.inspect.test_inspect_kinds import CONTENTS
 from tests.model_maker import CFG, detector_bytes, onnx_bytes, part, tensor, value_info, weights_bytes
@@ -177,6 +179,11 @@ def test_hostile_cfgs_are_done_with_soon(tmp_path: Path, text: str) -> None:
 def test_telling_the_kind_takes_no_time(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "m").write_bytes(data)
     survives(file_kind, tmp_path / "m")
+
+
+def test_a_file_that_may_not_be_read_says_so(tmp_path: Path) -> None:
+    error = read_error(PermissionError(errno.EACCES, "Permission denied"), tmp_path / "m.onnx")
+    assert (error.exit_code, error.what) == (4, "the file or folder can't be read")
 
 
 def test_cut_files_of_every_kind_are_read_or_refused(tmp_path: Path) -> None:

@@ -138,7 +138,9 @@ def test_text_under_the_name_of_a_structure_file_is_one_and_under_that_of_weight
 
 def test_a_bin_file_beside_its_xml_is_of_openvino(tmp_path: Path) -> None:
     (tmp_path / "m.bin").write_bytes(bytes(range(255, 0, -1)))
-    (tmp_path / "m.xml").write_text("<net/>")
+    (tmp_path / "m.xml").write_text("<annotation/>")
+    assert file_kind(tmp_path / "m.bin") == "unknown"
+    (tmp_path / "m.xml").write_bytes(CONTENTS["ir-xml"])
     assert file_kind(tmp_path / "m.bin") == "ir-bin"
     (tmp_path / "m.bin").write_bytes(CONTENTS["hef"])
     assert file_kind(tmp_path / "m.bin") == "hef"

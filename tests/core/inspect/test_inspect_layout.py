@@ -62,7 +62,7 @@ def test_one_box_and_three_boxes_to_a_cell_are_never_mixed_up(
     assert (three["decoder"]["name"], three["classes"]) == ("yolov5", classes)
 
 
-@given(st.sampled_from([1, 3]), st.integers(1, 60))
+@given(st.sampled_from([1, 3]), st.integers(4, 60))
 def test_a_square_input_with_open_axes_is_found_from_the_number_of_rows(boxes: int, side: int) -> None:
     rows = boxes * cells((32 * side, 32 * side), (8, 16, 32))
     found = layout({"out": (1, rows, 15)}, (1, 3, None, None))
@@ -76,6 +76,15 @@ def test_no_number_of_rows_fits_both_one_and_three_boxes_on_square_inputs() -> N
         for boxes in (1, 3)
     }
     assert not counts[1] & counts[3]
+
+
+def test_a_short_output_is_not_taken_for_the_cells_of_a_tiny_input() -> None:
+    assert "decoder" not in layout({"boxes": (1, 4420, 5)}, (1, 3, None, None))
+
+
+def test_a_picture_that_comes_out_is_a_guess_for_a_class_map() -> None:
+    spec = TensorSpec("x", (1, 3, 256, 256), "float32")
+    assert not read_layout([spec], [spec], {})["purpose"].certain
 
 
 def test_the_number_of_labels_decides_between_yolox_and_a_transposed_yolov8() -> None:

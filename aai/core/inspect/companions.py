@@ -1,0 +1,120 @@
+"""The files that go with the weights: structure, labels, colours."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Callable, Sequence
+
+from aai.core.fields import NEEDS_STRUCTURE_FILE
+from aai.core.inspect.kinds import content_kind
+from aai.core.inspect.labels import read_colors
+from aai.core.inspect.listing import Listing, names
+from aai.core.inspect.report import Fact
+from aai.errors import AaiError, NotFound, UsageError
+
+_STRUCTURE_KIND = {
+    "darknet": "darknet-cfg",
+    "caffe": "prototxt",
+    "tensorflow": "pbtxt",
+    "dldt": "ir-xml",
+    "myriad": "ir-xml",
+}
+_LABEL_NAME = re.compile(r"label|class|names|synset|categor", re.I)
+_COLOR_NAME = re.compile(r"colou?rs?|palette", re.I)
+
+
+def find_structure(listing: Listing, framework: str, model: PurePosixPath) -> Fact | None:
+    """The structure file of a model, None when its framework does without.
+
+    Raises:
+        NotFound: the framework needs one, and there is none.
+        UsageError: several could be meant.
+    """
+    wanted = _STRUCTURE_KIND.get(framework)
+    if wanted is None or (framework == "myriad" and listing.kind(model) == "blob"):
+        return None
+    files = _nearest_to(model, listing.of_kind(lambda kind: kind == wanted))
+    chosen, why = _narrow_structures(listing, files, model, framework)
+    if len(chosen) == 1:
+        return Fact(chosen[0].as_posix(), why)
+    if framework not in NEEDS_STRUCTURE_FILE:
+        return None
+    if not chosen:
+        raise NotFound(
+            f"{model} needs its structure file, and the folder has none ({wanted})",
+            str(listing.folder),
+            "put it beside the weights, or name it: --config_file FILE",
+        )
+    raise UsageError(
+        f"the folder has {len(chosen)} files that could be the structure of {model}",
+        f"{listing.folder}: {names(chosen)}",
+        "say which: --config_file FILE",
+    )
+
+
+def _narrow_structures(
+    listing: Listing, files: list[PurePosixPath], model: PurePosixPath, framework: str
+) -> tuple[list[PurePosixPath], str]:
+    same = [file for file in files if file.stem == model.stem]
+    if len(same) == 1:
+        return same, f"has the name of {model.name}"
+    if len(files) < 2:
+        return files, f"the only file of its kind beside {model.name}"
+    rules: tuple[tuple[Callable[[PurePosixPath], bool], str], ...] = (
+        (lambda file: framework == "caffe" and "deploy" in file.stem.lower(), "the one that is made to be deployed"),
+        (lambda file: model.stem.startswith(file.stem), f"the name of {model.name} starts with its own"),
+        (lambda file: framework == "darknet" and _fits(listing.folder, model, file), f"as long as {model.name} is"),
+    )
+    for rule, why in rules:
+        left = [file for file in files if rule(file)]
+        if len(left) == 1:
+            return left, why
+    return files, ""
+
+
+def _fits(folder: Path, weights: PurePosixPath, cfg: PurePosixPath) -> bool:
+    from aai.core.inspect.darknet import inspect_darknet
+
+    try:
+        report = inspect_darknet(folder / weights, folder / cfg)
+    except AaiError:
+        return False
+    return "length" not in report.details
+
+
+def find_labels(listing: Listing, model: PurePosixPath) -> Fact | None:
+    """The label file of a model; the first of several is a guess, unless one has the model's name."""
+    files = [
+        file
+        for file in listing.files
+        if (file.suffix.lower() in (".names", ".labels") or _is_text_named(file, _LABEL_NAME))
+        and not _COLOR_NAME.search(file.stem)
+        and content_kind(listing.folder / file) == "text"
+    ]
+    files = _nearest_to(model, files)
+    named = [file for file in files if file.stem == model.stem] or files
+    if not named:
+        return None
+    if len(named) == 1:
+        return Fact(named[0].as_posix(), "named as label files are")
+    return Fact(named[0].as_posix(), f"the first of {len(named)} label files: {names(named)}", certain=False)
+
+
+def find_colors(listing: Listing, model: PurePosixPath) -> Fact | None:
+    """The colour file of a model."""
+    files = [file for file in listing.files if _is_text_named(file, _COLOR_NAME) or file.suffix.lower() == ".colors"]
+    for file in _nearest_to(model, files):
+        if not any(finding.level == "error" for finding in read_colors(listing.folder / file).findings):
+            return Fact(file.as_posix(), "named as colour files are, and each line is a colour")
+    return None
+
+
+def _is_text_named(file: PurePosixPath, pattern: re.Pattern[str]) -> bool:
+    return file.suffix.lower() == ".txt" and pattern.search(file.stem) is not None
+
+
+def _nearest_to(model: PurePosixPath, files: Sequence[PurePosixPath]) -> list[PurePosixPath]:
+    """Those beside the model; if there are none, those at the top of the folder; if there are none, all."""
+    beside = [file for file in files if file.parent == model.parent]
+    return beside or [file for file in files if len(file.parts) == 1] or list(files)
