@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -138,11 +139,18 @@ def _open_alone(folder: Path, waiting: Callable[[], None] | None) -> int | None:
         folder.mkdir(parents=True, exist_ok=True)
         return None
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        # The one who was in may take the folder away between any two of these steps.
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):
+                if not stat.S_ISDIR(folder.lstat().st_mode):
+                    raise
+            continue
         try:
             handle = os.open(folder, os.O_RDONLY)
         except FileNotFoundError:
-            continue  # the one who was in took the folder away
+            continue
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -249,9 +249,10 @@ def _change(app: AppConfig, lock: Lock, model_id: str, wish: Wish) -> Change:
         action = ADD
     elif before != after or (wish.locked.is_local and lock.models.get(model_id) != wish.locked):
         action = UPDATE
-    elif lock.models.get(model_id) not in (None, wish.locked):
+    elif lock.models.get(model_id) != wish.locked:
         action = UPDATE
-        wish = Wish(wish.locked, f"version {after} has another digest than the lock has")
+        have = lock.models.get(model_id)
+        wish = Wish(wish.locked, "was not in the lock" if have is None else "the lock had other bytes")
     else:
         action = KEEP
     return Change(model_id, action, before, after, wish.note, wish.locked)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from aai.core.app_status import check_installed
 from aai.core.names import did_you_mean
 from aai.errors import AaiError, NotFound
 
+_TRAPS = "trap 'exit $?' TERM INT HUP QUIT; trap : USR1 USR2"
 _FORWARDED = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
 
@@ -46,15 +49,15 @@ def start_app(folder: Path, arguments: Sequence[str] = (), script: str = "start"
     app = load_app(folder)
     line = start_command(app, arguments, script)
     check_installed(folder)
+    environment = _environment(os.environ)
+    text = _shell_text(line, app.scripts[script], environment["PATH"])
     sys.stdout.flush()
     sys.stderr.flush()
     # On a terminal the script stays in our process group, so that it can read and gets Ctrl-C from the terminal itself.
     # Elsewhere it gets a group of its own, and a signal to us reaches all that a compound line has started.
     own_group = not sys.stdin or not sys.stdin.isatty()
     try:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", _with_python(line)], cwd=folder, env=_environment(os.environ), start_new_session=own_group
-        )
+        process = subprocess.Popen(["/bin/sh", "-c", text], cwd=folder, env=environment, start_new_session=own_group)
     except OSError as error:
         raise AaiError(f"the script can't be started: {error.strerror}", f"{app.path}, scripts.{script}") from error
     with _forwarding_to(process, own_group):
@@ -69,11 +72,21 @@ def _environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, "PATH": f"{binaries}{os.pathsep}{paths}"}
 
 
-def _with_python(line: str) -> str:
-    """`line`, in which `python` is this interpreter also where only `python3` is installed, as on Debian."""
-    if (Path(sys.executable).parent / "python").exists():
-        return line
-    return f'python() {{ {shlex.quote(sys.executable)} "$@"; }}\n{line}'
+def _shell_text(line: str, script: str, path: str) -> str:
+    """What the shell is given to run `line`, which is `script` with arguments.
+
+    One command replaces the shell. Else the shell outlives signals until the command at work has ended, and then ends
+    with its exit code. `python` is this interpreter also where only `python3` is installed, as on Debian.
+    """
+    if not (Path(sys.executable).parent / "python").exists():
+        return f'{_TRAPS}\npython() {{ {shlex.quote(sys.executable)} "$@"; }}\n{line}'
+    return f"exec {line}" if _is_one_command(script, path) else f"{_TRAPS}\n{line}"
+
+
+def _is_one_command(script: str, path: str) -> bool:
+    """Whether a shell line is a program with words after it, and no syntax; in doubt it is not."""
+    first = script.split()[0]
+    return not re.search(r"[;&|()<>`\n]", script) and "=" not in first and shutil.which(first, path=path) is not None
 
 
 @contextlib.contextmanager
@@ -84,8 +97,10 @@ def _forwarding_to(process: subprocess.Popen[bytes], group: bool) -> Iterator[No
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if group:
                 os.killpg(process.pid, number)
-            elif number not in (signal.SIGINT, signal.SIGQUIT):  # these the terminal has sent to both
-                process.send_signal(number)
+            elif number not in (signal.SIGINT, signal.SIGQUIT):  # these the terminal has sent to all
+                signal.signal(number, signal.SIG_IGN)
+                os.killpg(0, number)
+                signal.signal(number, forward)
 
     before = {}
     for name in _FORWARDED:
