@@ -50,7 +50,9 @@ def inspect_other(framework: str, model_file: Path, config_file: Path | None = N
         raise BadWeights(
             f"{model_file.name} is not for {framework}: its content is {kind}",
             str(model_file),
-            f"configure it as what it is: --framework {belongs_to}",
+            "name the weights with --model_file, and this file with --config_file"
+            if kind in STRUCTURE_OF
+            else f"configure it as what it is: --framework {belongs_to}",
         )
     _check_length(model_file, kind, size)
     if config_file is not None:
