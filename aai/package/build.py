@@ -125,15 +125,17 @@ class _Parts:
             "layers": layers,
         }
         read_manifest(canonical_json(manifest))  # refuses here what no reader would take
-        descriptor = {**self._put(manifest, MANIFEST_TYPE), "artifactType": MODEL_TYPE}
+        # The order of the keys is that of OCI's Go types, and nothing is in here that old ones do not know: a tool that
+        # reads an index and writes it again (skopeo copy --all) then keeps its bytes, and so the version's identity.
+        annotations = {
+            VARIANT: variant.key,
+            VARIANT_SIZE: str(sum({layer["digest"]: layer["size"] for layer in layers}.values())),
+            **{TARGET_PREFIX + name: value for name, value in variant.target.items()},
+        }
+        descriptor = {**self._put(manifest, MANIFEST_TYPE), "annotations": dict(sorted(annotations.items()))}
         cpu = variant.target.get("cpu")
         if cpu:
             descriptor["platform"] = {"architecture": _GO_NAMES.get(cpu, cpu), "os": variant.target.get("os", "linux")}
-        descriptor["annotations"] = {
-            VARIANT: variant.key,
-            VARIANT_SIZE: str(sum({layer["digest"]: layer["size"] for layer in layers}.values())),
-            **{TARGET_PREFIX + name: variant.target[name] for name in sorted(variant.target)},
-        }
         return descriptor
 
     def _document_layer(self, document: bytes) -> dict[str, Any]:

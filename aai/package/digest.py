@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Callable, Protocol
@@ -33,7 +34,8 @@ def package_file(path: str, source: Path) -> PackageFile:
     whole = hashlib.sha256()
     pieces = PieceDigests()
     with translated(source), source.open("rb", buffering=0) as file:
-        size_bytes = read_through(file, whole.update, pieces.update)
+        large = os.fstat(file.fileno()).st_size > PIECE_BYTES
+        size_bytes = read_through(file, whole.update, pieces.update if large else _nothing)
     return PackageFile(path, source, size_bytes, "sha256:" + whole.hexdigest(), pieces.digests())
 
 
@@ -95,6 +97,10 @@ def read_through(file: Source, first: Consumer, second: Consumer) -> int:
         for future in pending[-_BUFFERS:]:
             future.result()
     return size_bytes
+
+
+def _nothing(data: memoryview) -> None:
+    """Leaves the second thread without work."""
 
 
 def _fill(file: Source, buffer: memoryview) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Iterator
 
 from aai.package.digest import PieceDigests, read_through
+from aai.package.oci import PIECE_BYTES
 from aai.ports import PackageFile
 
 _FICLONE = 0x40049409  # linux/fs.h
@@ -28,16 +29,14 @@ class SourceError(OSError):
 def copy_file(path: str, source: Path, destination: Path, pieces: bool = True) -> PackageFile:
     """Copies `source` to `destination`, a new file; the copy as the file `path` of a package.
 
-    Nothing is left on failure.
-
-    Where the file system can share blocks between files (btrfs, xfs), no bytes are moved: the digest is then that of
-    the shared ones.
+    Nothing is left on failure. Where the file system can share blocks between files (btrfs, xfs), no bytes are moved,
+    and the digest is taken of the copy: the source may change meanwhile.
 
     Raises:
         SourceError: `source` is not there, is not a plain file or can't be read.
         OSError: `destination` can't be written, or is there already.
     """
-    with _open_source(source) as reader, destination.open("xb", buffering=0) as file:
+    with _open_source(source) as reader, destination.open("x+b", buffering=0) as file:
         try:
             return _copy(path, reader, file, destination, pieces)
         except BaseException:
@@ -48,14 +47,17 @@ def copy_file(path: str, source: Path, destination: Path, pieces: bool = True) -
 def _copy(path: str, reader: _Source, file: BinaryIO, destination: Path, pieces: bool) -> PackageFile:
     whole = hashlib.sha256()
     parts = PieceDigests()
-    writer = _Writer(file, cloned=_clone(reader, file))
+    writer = _Writer(file)
+    in_pieces = pieces and reader.size_bytes > PIECE_BYTES
+    cloned = _clone(reader, file)
 
     def write(data: memoryview) -> None:
-        writer.write(data)
-        if pieces:
+        if not cloned:
+            writer.write(data)
+        if in_pieces:
             parts.update(data)
 
-    size_bytes = read_through(reader, whole.update, write)
+    size_bytes = read_through(_Source(file) if cloned else reader, whole.update, write)
     os.fsync(file.fileno())
     return PackageFile(path, destination, size_bytes, "sha256:" + whole.hexdigest(), parts.digests())
 
@@ -65,6 +67,7 @@ class _Source:
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
+        self.size_bytes = os.fstat(file.fileno()).st_size
 
     def readinto(self, buffer: memoryview) -> int:
         """As of an unbuffered file."""
@@ -77,15 +80,12 @@ class _Source:
 class _Writer:
     """Writes in order, and starts the disk's work on each part at once."""
 
-    def __init__(self, file: BinaryIO, cloned: bool) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self.file = file
-        self.cloned = cloned
         self.offset = 0
 
     def write(self, data: memoryview) -> None:
-        """Writes all of `data`; nothing when the file is a clone and has it."""
-        if self.cloned:
-            return
+        """Writes all of `data`."""
         left = data
         while left:
             left = left[self.file.write(left) :]
@@ -99,13 +99,17 @@ class _Writer:
 def _open_source(path: Path) -> Iterator[_Source]:
     """`path`, open for reading. A pipe or device in its place is refused, not waited for."""
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        file = open(path, "rb", buffering=0, opener=_without_waiting)  # noqa: SIM115
     except OSError as error:
         raise SourceError(error.errno, error.strerror, str(path)) from error
-    with os.fdopen(handle, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+    with file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise SourceError(errno.EINVAL, "not a plain file", str(path))
         yield _Source(file)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _clone(source: _Source, destination: BinaryIO) -> bool:
