@@ -8,7 +8,7 @@ from typing import Any, Iterator, Sequence
 
 from aai.core.fields import FRAMEWORKS, NEEDS_STRUCTURE_FILE, PARAMETERS, REQUIRED_PARAMETERS
 from aai.core.inspect import inspect_model
-from aai.core.inspect.labels import check_labels, read_colors, read_labels
+from aai.core.inspect.labels import check_colors, check_labels, read_colors, read_labels
 from aai.core.inspect.report import Inspection
 from aai.core.model_config import FILE_NAME, ModelConfig, read
 from aai.core.names import did_you_mean, parse_id
@@ -194,7 +194,7 @@ class _Check:
         labels = self._labels()
         classes = self._classes()
         if labels is not None and classes is not None:
-            self.findings.extend(self._placed(check_labels(labels, classes), "label_file"))
+            self.findings.extend(check_labels(labels, classes, self._place("label_file")))
         elif not self.config.parameters.get("label_file") and self.config.purpose in NEEDS_LABELS:
             fix = "pass the class names, one a line: aai model configure --label_file FILE"
             self.add("warning", "there is no label file: results will show class numbers", "label_file", fix)
@@ -228,9 +228,8 @@ class _Check:
             self.add("error", error.what, "colors_file", error.fix)
             return
         self.findings.extend(file.findings)
-        if labels is not None and len(file.colors) != len(labels):
-            what = f"colors_file has {len(file.colors)} colors, and there are {len(labels)} labels"
-            self.add("error", what, "colors_file", "write one x,y,z a line for each label")
+        if labels is not None:
+            self.findings.extend(check_colors(len(file.colors), len(labels), self._place("colors_file")))
 
     def _readable(self, name: str) -> Path | None:
         value = self.config.parameters.get(name)
@@ -238,10 +237,8 @@ class _Check:
             return None
         return self.config.file(name)
 
-    def _placed(self, findings: Sequence[Finding], name: str) -> Iterator[Finding]:
-        place = f'{self.file}, {PARAMETERS}.{name} = "{self.config.parameters.get(name)}"'
-        for finding in findings:
-            yield Finding(finding.level, finding.what, place, finding.fix)
+    def _place(self, name: str) -> str:
+        return f'{self.file}, {PARAMETERS}.{name} = "{self.config.parameters.get(name)}"'
 
     def normalisation(self) -> None:
         for level, what, name, fix in _implausible(self.config):

@@ -99,7 +99,7 @@ def test_labels_are_counted(folder: Path) -> None:
 def test_colours_are_counted_against_the_labels(folder: Path) -> None:
     (folder / "colors.txt").write_text("1,2,3 \n4,5,6\n")
     change(folder, colors_file="colors.txt")
-    assert any("colors_file has 2 colors, and there are 3 labels" in line for line in errors(folder))
+    assert any("the colour file has 2 colours, the label file has 3 labels" in line for line in errors(folder))
     (folder / "colors.txt").write_text("1,2,3 \n4,5,6\n7,8,9\n")
     assert errors(folder) == []
 

@@ -58,7 +58,7 @@ def _narrow_structures(
 ) -> tuple[list[PurePosixPath], str]:
     same = [file for file in files if file.stem == model.stem]
     if len(same) == 1:
-        return same, f"has the name of {model.name}"
+        return same, f"its name, which is that of {model.name}"
     if len(files) < 2:
         return files, f"the only file of its kind beside {model.name}"
     rules: tuple[tuple[Callable[[PurePosixPath], bool], str], ...] = (
@@ -97,7 +97,7 @@ def find_labels(listing: Listing, model: PurePosixPath) -> Fact | None:
     if not named:
         return None
     if len(named) == 1:
-        return Fact(named[0].as_posix(), "named as label files are")
+        return Fact(named[0].as_posix(), "its name, as label files have it")
     return Fact(named[0].as_posix(), f"the first of {len(named)} label files: {names(named)}", certain=False)
 
 
@@ -106,7 +106,7 @@ def find_colors(listing: Listing, model: PurePosixPath) -> Fact | None:
     files = [file for file in listing.files if _is_text_named(file, _COLOR_NAME) or file.suffix.lower() == ".colors"]
     for file in _nearest_to(model, files):
         if not any(finding.level == "error" for finding in read_colors(listing.folder / file).findings):
-            return Fact(file.as_posix(), "named as colour files are, and each line is a colour")
+            return Fact(file.as_posix(), "its name, as colour files have it, and its lines, each a colour")
     return None
 
 

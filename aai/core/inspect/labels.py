@@ -143,8 +143,8 @@ def check_labels(labels: Sequence[str], classes: int, where: str = "label_file")
     )
     fix = "pass the right file: aai model configure --label_file FILE"
     if count == classes + 1 and is_background(labels[0]):
-        what += f': its first line, "{labels[0]}", stands for a class that the network does not have'
-        fix = "take the first line out of the label file"
+        what += f': its first line, "{labels[0]}", is skipped, and class 0 is "{labels[1]}"'
+        return [Finding("warning", what, where, "take the first line out of the label file")]
     elif count == classes - 1 and not (labels and is_background(labels[0])):
         fix = f'add the missing label (if class 0 of the network is the background: "background" as line 1), or {fix}'
     elif count < classes:

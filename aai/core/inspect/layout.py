@@ -131,6 +131,8 @@ def _softmax(hints: GraphHints, ultralytics: bool) -> Fact:
     if hints.end in ("Softmax", "LogSoftmax", "Sigmoid"):
         return Fact(False, f"the graph ends in {hints.end}")
     if ultralytics:
-        return Fact(False, "usual for Ultralytics' classifiers: probabilities come out")
-    reason = f"the graph ends in {hints.end}, not in Softmax" if hints.end else "a guess: logits come out"
+        return Fact(False, "what Ultralytics' classifiers do: probabilities come out")
+    reason = (
+        f"the graph ends in {hints.end}, not in Softmax" if hints.end else "what classifiers often do: logits come out"
+    )
     return Fact(True, reason, certain=False)

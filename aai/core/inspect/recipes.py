@@ -40,19 +40,22 @@ class Recipe:
     letterbox: tuple[str, float] | None = None
 
 
-YOLOX = Recipe("usual for YOLOX: 0 to 255, BGR, letterbox top-left", letterbox=("top-left", 114))
+YOLOX = Recipe("what YOLOX networks take: 0 to 255, BGR, letterbox top-left", letterbox=("top-left", 114))
 ULTRALYTICS = Recipe(
-    "usual for Ultralytics: 0 to 1, RGB, letterbox centred", scalefactor=PER_255, swaprb=True, letterbox=("center", 114)
+    "what Ultralytics' networks take: 0 to 1, RGB, letterbox centred",
+    scalefactor=PER_255,
+    swaprb=True,
+    letterbox=("center", 114),
 )
 ULTRALYTICS_CLASSES = Recipe(
-    "usual for Ultralytics' classifiers: 0 to 1, RGB, centre crop", scalefactor=PER_255, swaprb=True, crop=True
+    "what Ultralytics' classifiers take: 0 to 1, RGB, centre crop", scalefactor=PER_255, swaprb=True, crop=True
 )
-YUNET = Recipe("usual for YuNet: 0 to 255, BGR, stretched")
-MOVENET = Recipe("usual for MoveNet: 0 to 255, RGB, padded right and below", swaprb=True, letterbox=("top-left", 0))
+YUNET = Recipe("what YuNet takes: 0 to 255, BGR, stretched")
+MOVENET = Recipe("what MoveNet takes: 0 to 255, RGB, padded right and below", swaprb=True, letterbox=("top-left", 0))
 SSD = Recipe("a guess for SSD: 0 to 255, BGR, stretched", certain=False)
-DARKNET = Recipe("usual for Darknet: 0 to 1, RGB, stretched", scalefactor=PER_255, swaprb=True)
+DARKNET = Recipe("what Darknet networks take: 0 to 1, RGB, stretched", scalefactor=PER_255, swaprb=True)
 IMAGENET = Recipe(
-    "a guess: ImageNet's mean and standard deviation, RGB, stretched",
+    "what classifiers often take: ImageNet's mean and standard deviation, RGB, stretched",
     certain=False,
     mean=IMAGENET_MEAN,
     scalefactor=PER_255,
@@ -66,7 +69,7 @@ TENSORFLOW = Recipe(
     scalefactor=1 / 127.5,
     swaprb=True,
 )
-UNIT = Recipe("a guess: 0 to 1, RGB, stretched", certain=False, scalefactor=PER_255, swaprb=True)
+UNIT = Recipe("what networks often take: 0 to 1, RGB, stretched", certain=False, scalefactor=PER_255, swaprb=True)
 PIXELS = Recipe("the graph itself normalises: 0 to 255, RGB", certain=False, swaprb=True)
 
 _OF_FAMILY = {

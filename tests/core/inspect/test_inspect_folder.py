@@ -37,7 +37,7 @@ def test_weights_cfg_and_labels_of_a_darknet_folder_are_found(tmp_path: Path) ->
 def test_each_fact_says_why(tmp_path: Path) -> None:
     facts = find_files(darknet_folder(tmp_path), {"label_file": "yolo.names"})
     assert facts["framework_type"].source == "the content of yolo.weights (darknet-weights)"
-    assert facts["config_file"].source == "has the name of yolo.weights"
+    assert facts["config_file"].source == "its name, which is that of yolo.weights"
     assert facts["label_file"].source == "given"
 
 

@@ -96,7 +96,6 @@ def test_labels_that_fit_the_network_have_no_findings() -> None:
     ("labels", "classes", "words"),
     [
         (["a"] * 79, 80, ["79 labels", "80 classes", "add the missing label"]),
-        (["background", "a"], 1, ["2 labels", "1 class:", 'its first line, "background"', "take the first line out"]),
         (["a"] * 20, 21, ['"background" as line 1']),
         (["background"] + ["a"] * 19, 21, ["add the 1 missing label, or"]),
         (["a"] * 90, 80, ["--label_file"]),
@@ -108,6 +107,12 @@ def test_a_wrong_count_is_an_error_with_both_numbers(labels: list[str], classes:
     assert (finding.level, finding.where) == ("error", "x.json, label_file")
     for word in words:
         assert word in f"{finding.what} / {finding.fix}"
+
+
+def test_a_background_line_that_the_network_does_not_count_is_skipped_with_a_warning() -> None:
+    (finding,) = check_labels(["background", "ant"], 1, "x.json, label_file")
+    assert finding.level == "warning"
+    assert 'its first line, "background", is skipped, and class 0 is "ant"' in finding.what
 
 
 def test_too_few_colours_are_an_error_and_too_many_a_warning() -> None:
