@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Iterator, Mapping
 
@@ -49,20 +50,36 @@ def switch_to(
     _refuse_foreign(app_folder, receipt.id)
     staged = state / _STAGED
     with translated(staged):
-        remove_tree(staged)
-        staged.mkdir(parents=True)
-        model_file = _write_model_file(staged, {**document, "version": receipt.version})
-        for file in files.values():
-            destination = staged / file.path
-            destination.parent.mkdir(parents=True, exist_ok=True)
-            put(file, destination)
-        everything = tuple(sorted([*files.values(), model_file], key=lambda file: file.path))
-        complete = Receipt(**{**receipt.__dict__, "files": everything})
-        write_json(staged / RECEIPT, complete.as_dict())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        generation = _free_name(state, f"v{receipt.version}-{_short_name(complete)}")
-        _switch(path, staged, generation)
+        try:
+            complete = _stage(staged, receipt, document, files, put)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _switch(path, staged, _free_name(state, f"v{receipt.version}-{_short_name(complete)}"))
+        except BaseException:
+            with contextlib.suppress(OSError):
+                remove_tree(staged)  # on a full disk what it holds is missed
+            raise
     tidy(app_folder, receipt.id)
+    return complete
+
+
+def _stage(
+    staged: Path,
+    receipt: Receipt,
+    document: Mapping[str, object],
+    files: Mapping[str, InstalledFile],
+    put: Callable[[InstalledFile, Path], None],
+) -> Receipt:
+    """Puts everything into the new folder `staged`, the receipt last; the receipt with its files."""
+    remove_tree(staged)
+    staged.mkdir(parents=True)
+    model_file = _write_model_file(staged, {**document, "version": receipt.version})
+    for file in files.values():
+        destination = staged / file.path
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        put(file, destination)
+    everything = tuple(sorted([*files.values(), model_file], key=lambda file: file.path))
+    complete = replace(receipt, files=everything)
+    write_json(staged / RECEIPT, complete.as_dict())
     return complete
 
 

@@ -16,6 +16,7 @@ from aai.core.app_config import LOCAL_VERSION, AppConfig, load_app
 from aai.core.generations import is_tidy, recover, remove_model, switch_to, tidy, write_receipt
 from aai.core.installed import (
     MODELS,
+    RECEIPT,
     STATE,
     InstalledFile,
     Receipt,
@@ -469,7 +470,7 @@ def _contents(
         choice = choose_variant(entries, here, asked)
     manifest = read_manifest(store.document(registry, task.model_id, choice.entry.digest))
     files = {entry.path: InstalledFile(entry.path, entry.digest, entry.size_bytes) for entry in manifest.files}
-    _check_case(files, task.model_id)
+    _check_names(files, task.model_id)
     receipt = Receipt(
         task.model_id,
         task.locked.version,
@@ -503,15 +504,20 @@ def _local_contents(folder: Path, task: _Task) -> _Contents:
         if path != MODEL_FILE_NAME:
             with translated(model.folder / path):
                 files[path] = InstalledFile(path, digest_of(model.folder / path), size_bytes)
-    _check_case({**files, MODEL_FILE_NAME: None}, task.model_id)
+    _check_names({**files, MODEL_FILE_NAME: None}, task.model_id)
     receipt = Receipt(
         task.model_id, LOCAL_VERSION, reason="a model folder", source=str(model.folder), source_files=model.files
     )
     return _Contents(receipt, files, local=model)
 
 
-def _check_case(files: Mapping[str, object], model_id: str) -> None:
-    seen: dict[str, str] = {}
+def _check_names(files: Mapping[str, object], model_id: str) -> None:
+    """Refuses files that would be one on some disks, and one that would be taken for our receipt."""
+    seen = {RECEIPT.casefold(): RECEIPT}
+    if RECEIPT in files:
+        raise IntegrityError(
+            f"a file has the name of the receipt, {RECEIPT}", model_id, "publish it under another name"
+        )
     for path in files:
         other = seen.setdefault(path.casefold(), path)
         if other != path:

@@ -116,7 +116,7 @@ def plan_add(folder: Path, references: Sequence[str], registry: Registry, local:
         wishes[model_id] = wish
     _raise_missing(missing, len(references))
     _check_case({**app.models, **dict.fromkeys(wishes, LOCAL_VERSION)})
-    changes = tuple(_change(app, lock, model_id, wishes[model_id]) for model_id in sorted(wishes))
+    changes = tuple(change_for(app, lock, model_id, wishes[model_id]) for model_id in sorted(wishes))
     project = None if local else read_project(folder)
     if project is None:
         return Plan(folder, changes)
@@ -165,7 +165,7 @@ def plan_update(folder: Path, model_ids: Sequence[str], registry: Registry) -> P
         if newest.number < pin:
             changes.append(Change(model_id, KEEP, pin, pin, f"the registry's newest is {newest.number}"))
             continue
-        changes.append(_change(app, lock, model_id, Wish(LockedModel(newest.number, newest.digest))))
+        changes.append(change_for(app, lock, model_id, Wish(LockedModel(newest.number, newest.digest))))
     return Plan(folder, tuple(changes))
 
 
@@ -197,11 +197,6 @@ def apply_plan(plan: Plan, registry: Registry) -> None:
             app.with_models(pins).write()
             if plan.project is not None and (plan.project_set or plan.project_remove):
                 registry.change_project(plan.project, plan.project_set, plan.project_remove)
-
-
-def change_for(app: AppConfig, lock: Lock, model_id: str, wish: Wish) -> Change:
-    """The change that gives `model_id` what `wish` says."""
-    return _change(app, lock, model_id, wish)
 
 
 def _wish(folder: Path, reference: str, registry: Registry) -> tuple[str, Wish]:
@@ -243,7 +238,8 @@ def is_folder_reference(reference: str) -> bool:
     return reference.startswith((".", "/", "~", "\\")) or Path(reference).is_absolute()
 
 
-def _change(app: AppConfig, lock: Lock, model_id: str, wish: Wish) -> Change:
+def change_for(app: AppConfig, lock: Lock, model_id: str, wish: Wish) -> Change:
+    """The change that gives `model_id` what `wish` says."""
     before, after = app.models.get(model_id), wish.locked.version
     if before is None:
         action = ADD

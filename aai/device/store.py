@@ -13,20 +13,13 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any, Iterator, Mapping
 
 from aai.errors import IntegrityError
 from aai.package.digest import bytes_digest
 from aai.package.sealed import fault, place, remove_tree, seal
 from aai.ports import Registry
 from aai.storage import alone_in, translated, write_bytes, write_json
-
-
-def default_folder() -> Path:
-    """Where the store of this user is, unless a setting says otherwise."""
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("aai", appauthor=False)) / "store"
 
 
 class Store:
@@ -127,10 +120,10 @@ class Store:
         return False
 
     @contextlib.contextmanager
-    def _working_on(self, digest: str, waiting: Callable[[], None] | None = None) -> Iterator[Path]:
+    def _working_on(self, digest: str) -> Iterator[Path]:
         """An empty folder for work on `digest`, for one process or thread at a time; gone afterwards."""
         work = self.folder / "work" / _hex(digest)
-        with alone_in(work, waiting):
+        with alone_in(work):
             with translated(work):
                 for left_over in list(work.iterdir()):
                     remove_tree(left_over) if left_over.is_dir() else left_over.unlink()

@@ -540,6 +540,14 @@ def test_files_that_differ_in_case_only_are_refused(lab: Lab) -> None:
         lab.install()
 
 
+def test_a_file_with_the_name_of_the_receipt_is_refused(lab: Lab) -> None:
+    lab.publish(files={".aai-receipt.json": b"{}"})
+    lab.add("acme/yolo")
+    with pytest.raises(IntegrityError, match="receipt"):
+        lab.install()
+    assert not os.path.lexists(lab.place())
+
+
 def test_an_app_without_models_installs_nothing(lab: Lab) -> None:
     result = lab.install()
     assert not result.changed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -176,6 +177,38 @@ def test_two_people_who_add_at_once_both_get_theirs(lab: Lab) -> None:
         thread.join()
     assert sorted(lab.json("alwaysai.app.json")["models"]) == names
     assert sorted(lab.json("alwaysai.lock.json")["models"]) == names
+
+
+def test_ctrl_c_ends_at_once_and_the_next_run_goes_on(lab: Lab) -> None:
+    with_update_to_install(lab)
+    lines = """
+import sys, time
+sys.path[:0] = sys.argv[2:]
+from pathlib import Path
+import app_lab
+app_lab.configure_app = lambda folder: None
+lab = app_lab.Lab(Path(sys.argv[1]))
+class Slow:
+    def __getattr__(self, name):
+        return getattr(registry, name)
+    def fetch(self, model_id, digest, size_bytes, destination):
+        destination.write_bytes(b"half")
+        print("fetching", flush=True)
+        time.sleep(60)
+registry, lab.registry = lab.registry, Slow()
+lab.install()
+"""
+    command = [sys.executable, "-c", lines, str(lab.folder), str(ROOT), str(ROOT / "tests")]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"fetching\n"
+    child.send_signal(signal.SIGINT)
+    assert child.wait(timeout=20) != 0
+    child.stdout.close()
+    assert_whole(lab, (1, b"one"))
+    lab.install()
+    assert_whole(lab, (2, b"two"))
+    assert not list((lab.store.folder / "work").iterdir())
 
 
 NOBODY = 65534
