@@ -153,7 +153,8 @@ def make_folder(path: Path) -> None:
         path = path.parent
     for folder in reversed(missing):
         folder.mkdir(exist_ok=True)
-        sync_folder(folder.parent)
+    for folder in missing:
+        sync_folder(folder.parent)  # the first one writes all of them out, so the others cost nothing
 
 
 def sync_folder(path: Path) -> None:
