@@ -126,8 +126,8 @@ def test_on_a_terminal_the_app_reads_and_ctrl_c_ends_it(lab: Lab, line: str) -> 
     script(
         lab,
         line,
-        "import sys, time\nprint('read', input(), flush=True)\n"
-        "try: time.sleep(60)\nexcept KeyboardInterrupt: sys.exit(42)",
+        "import sys, time\ntry:\n  print('read', input(), flush=True); time.sleep(60)\n"
+        "except KeyboardInterrupt: sys.exit(42)",
     )
     code = "import sys; from pathlib import Path; from aai.core.start import start_app; sys.exit(start_app(Path('.')))"
     with warnings.catch_warnings():
