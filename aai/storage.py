@@ -6,8 +6,8 @@ import contextlib
 import errno
 import json
 import os
+import secrets
 import stat
-import tempfile
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -62,17 +62,20 @@ def write_bytes(path: Path, data: bytes, mode: int | None = None) -> None:
         return
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        scratch = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
         try:
+            # The kernel takes the umask off these rights; asking for the umask would change it for all threads.
+            handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode)
             with os.fdopen(handle, "wb") as file:
+                if mode is not None:
+                    scratch.chmod(mode)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).chmod(mode if mode is not None else 0o666 & ~_umask())
-            Path(name).replace(path)
+            scratch.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
-                Path(name).unlink()
+                scratch.unlink()
             raise
 
 
@@ -171,9 +174,3 @@ def _open_alone(folder: Path, waiting: Callable[[], None] | None) -> int | None:
             os.close(handle)
             raise
         os.close(handle)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -63,18 +63,7 @@ class PublishReport:
             "created": self.created,
             "tag": self.tag,
             "size_bytes": self.size_bytes,
-            "variants": [
-                {
-                    "key": variant.key,
-                    "digest": variant.digest,
-                    "target": variant.target,
-                    "files": [
-                        {"path": file.path, "size_bytes": file.size_bytes, "digest": file.digest}
-                        for file in variant.files
-                    ],
-                }
-                for variant in self.variants
-            ],
+            "variants": [variant.as_dict() for variant in self.variants],
             "dry_run": self.dry_run,
         }
 

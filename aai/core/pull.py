@@ -29,6 +29,11 @@ class VariantDescription:
     target: dict[str, str]
     files: tuple[FileEntry, ...]
 
+    def as_dict(self) -> dict[str, Any]:
+        """The description as `--json` prints it."""
+        files = [{"path": f.path, "size_bytes": f.size_bytes, "digest": f.digest} for f in self.files]
+        return {"key": self.key, "digest": self.digest, "target": self.target, "files": files}
+
 
 @dataclass(frozen=True)
 class VersionDescription:
@@ -47,18 +52,7 @@ class VersionDescription:
             "tags": list(self.version.tags),
             "size_bytes": self.version.size_bytes,
             "summary": dict(self.version.summary),
-            "variants": [
-                {
-                    "key": variant.key,
-                    "digest": variant.digest,
-                    "target": variant.target,
-                    "files": [
-                        {"path": file.path, "size_bytes": file.size_bytes, "digest": file.digest}
-                        for file in variant.files
-                    ],
-                }
-                for variant in self.variants
-            ],
+            "variants": [variant.as_dict() for variant in self.variants],
         }
 
 
