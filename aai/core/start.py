@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from aai.core.app_config import AppConfig, load_app
 from aai.core.app_status import check_installed
@@ -56,11 +56,14 @@ def start_app(folder: Path, arguments: Sequence[str] = (), script: str = "start"
     # On a terminal the script stays in our process group, so that it can read and gets Ctrl-C from the terminal itself.
     # Elsewhere it gets a group of its own, and a signal to us reaches all that a compound line has started.
     own_group = not sys.stdin or not sys.stdin.isatty()
-    try:
-        process = subprocess.Popen(["/bin/sh", "-c", text], cwd=folder, env=environment, start_new_session=own_group)
-    except OSError as error:
-        raise AaiError(f"the script can't be started: {error.strerror}", f"{app.path}, scripts.{script}") from error
-    with _forwarding_to(process, own_group):
+    with _Forwarding(own_group) as forwarding:
+        try:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", text], cwd=folder, env=environment, start_new_session=own_group
+            )
+        except OSError as error:
+            raise AaiError(f"the script can't be started: {error.strerror}", f"{app.path}, scripts.{script}") from error
+        forwarding.begin(process)
         code = process.wait()
     return 128 - code if code < 0 else code
 
@@ -89,27 +92,48 @@ def _is_one_command(script: str, path: str) -> bool:
     return not re.search(r"[;&|()<>`\n]", script) and "=" not in first and shutil.which(first, path=path) is not None
 
 
-@contextlib.contextmanager
-def _forwarding_to(process: subprocess.Popen[bytes], group: bool) -> Iterator[None]:
-    """While its body runs, signals to this process go to the script instead."""
+class _Forwarding:
+    """Inside of its `with`, signals to this process go to the script instead; those that come early, once it runs.
 
-    def forward(number: int, frame: Any) -> None:
+    Args:
+        own_group: whether the script has a process group of its own.
+    """
+
+    def __init__(self, own_group: bool) -> None:
+        self.own_group = own_group
+        self.process: subprocess.Popen[bytes] | None = None
+        self.early: list[int] = []
+        self.before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Forwarding:
+        for name in _FORWARDED:
+            number = getattr(signal, name, None)
+            with contextlib.suppress(ValueError):  # not in the main thread: the caller's own matter
+                if number is not None:
+                    self.before[number] = signal.signal(number, self._take)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def begin(self, process: subprocess.Popen[bytes]) -> None:
+        """The script runs, as `process`."""
+        self.process = process
+        for number in self.early:
+            self._send(number)
+
+    def _take(self, number: int, frame: Any) -> None:
+        if self.process is None:
+            self.early.append(number)
+        else:
+            self._send(number)
+
+    def _send(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            if group:
-                os.killpg(process.pid, number)
+            if self.own_group and self.process is not None:
+                os.killpg(self.process.pid, number)
             elif number not in (signal.SIGINT, signal.SIGQUIT):  # these the terminal has sent to all
                 signal.signal(number, signal.SIG_IGN)
                 os.killpg(0, number)
-                signal.signal(number, forward)
-
-    before = {}
-    for name in _FORWARDED:
-        number = getattr(signal, name, None)
-        with contextlib.suppress(ValueError):  # not in the main thread: the caller's own matter
-            if number is not None:
-                before[number] = signal.signal(number, forward)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+                signal.signal(number, self._take)
