@@ -1,0 +1,144 @@
+"""What will be installed for one model: the variant, its files, and what becomes its alwaysai.model.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Mapping
+
+from aai.core.app_config import LOCAL_VERSION
+from aai.core.install_plan import InstallOptions, Task
+from aai.core.installed import RECEIPT, InstalledFile, Receipt
+from aai.core.local_model import LocalModel, read_local_model
+from aai.core.target import Choice, Machine, choose_variant
+from aai.errors import Finding, IntegrityError, InvalidFiles
+from aai.package.oci import MODEL_FILE_NAME
+from aai.package.read import read_index, read_manifest
+from aai.package.sealed import digest_of
+from aai.ports import ContentStore, Registry
+from aai.storage import translated
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What will be installed: the receipt without its files, the files, and where alwaysai.model.json comes from."""
+
+    receipt: Receipt
+    files: Mapping[str, InstalledFile]
+    model_file: InstalledFile | None = None
+    local: LocalModel | None = None
+
+
+def contents_of(
+    folder: Path,
+    task: Task,
+    registry: Registry,
+    store: ContentStore,
+    machine: Callable[[], Machine],
+    options: InstallOptions,
+) -> Contents:
+    """What will be installed for one model.
+
+    Raises:
+        NotFound: no such variant, or the model folder is gone.
+        InvalidFiles: the model folder has errors or holds another model.
+        IntegrityError, RegistryError: the version's documents are not the ones that were published.
+    """
+    if task.locked.is_local:
+        return _local_contents(folder, task)
+    entries = read_index(store.document(registry, task.model_id, task.locked.digest))
+    here = machine()
+    asked = task.asked
+    by_name = not isinstance(options.variant, str) and options.wish(task.model_id) is not None
+    if asked is not None and not by_name and asked not in {entry.key for entry in entries}:
+        # One key for several models, or one from an earlier version: a model that lacks it gets what suits it.
+        choice = choose_variant(entries, here)
+        choice = Choice(choice.entry, f"{choice.reason}; it has no variant {asked}")
+    else:
+        choice = choose_variant(entries, here, asked)
+    manifest = read_manifest(store.document(registry, task.model_id, choice.entry.digest))
+    files = {entry.path: InstalledFile(entry.path, entry.digest, entry.size_bytes) for entry in manifest.files}
+    _check_names(files, task.model_id)
+    receipt = Receipt(
+        task.model_id,
+        task.locked.version,
+        task.locked.digest,
+        choice.entry.digest,
+        choice.entry.key,
+        choice.reason,
+        choice.asked,
+        len(entries),
+        str(here),
+    )
+    return Contents(receipt, files, files[MODEL_FILE_NAME])
+
+
+def _local_contents(folder: Path, task: Task) -> Contents:
+    model = read_local_model(task.locked.source(folder))
+    if model.config.id != task.model_id:
+        raise InvalidFiles(
+            "the model folder holds another model now",
+            [
+                Finding(
+                    "error",
+                    f"the model folder of {task.model_id} holds {model.config.id} now",
+                    str(model.folder),
+                    f"add it again: aai app models add {model.folder}",
+                )
+            ],
+        )
+    files = {}
+    for path, (size_bytes, _) in model.files.items():
+        if path != MODEL_FILE_NAME:
+            with translated(model.folder / path):
+                files[path] = InstalledFile(path, digest_of(model.folder / path), size_bytes)
+    _check_names({**files, MODEL_FILE_NAME: None}, task.model_id)
+    receipt = Receipt(
+        task.model_id, LOCAL_VERSION, reason="a model folder", source=str(model.folder), source_files=model.files
+    )
+    return Contents(receipt, files, local=model)
+
+
+def _check_names(files: Mapping[str, object], model_id: str) -> None:
+    """Refuses files that would be one on some disks, and one that would be taken for our receipt."""
+    seen = {RECEIPT.casefold(): RECEIPT}
+    if RECEIPT in files:
+        raise IntegrityError(
+            f"a file has the name of the receipt, {RECEIPT}", model_id, "publish it under another name"
+        )
+    for path in files:
+        other = seen.setdefault(path.casefold(), path)
+        if other != path:
+            what = f"the files {other!r} and {path!r} differ in case only, and some disks would make them one"
+            raise IntegrityError(what, model_id, "rename one of them and publish the model again")
+
+
+def package_document(contents: Contents, store: ContentStore) -> dict[str, Any]:
+    """The content of the package's alwaysai.model.json."""
+    receipt = contents.receipt
+    package = store.keep(
+        receipt.manifest_digest,
+        {
+            "id": receipt.id,
+            "index_digest": receipt.index_digest,
+            "manifest_digest": receipt.manifest_digest,
+            "variant": receipt.variant,
+            "files": {
+                file.path: {"digest": file.digest, "size_bytes": file.size_bytes} for file in contents.files.values()
+            },
+        },
+        {file.path: file.digest for file in contents.files.values()},
+    )
+    path = package / "files" / MODEL_FILE_NAME
+    try:
+        document = json.loads(path.read_bytes().decode("utf-8"))
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise IntegrityError(
+            f"the {MODEL_FILE_NAME} of the package is not a JSON object",
+            f"{receipt.id}@{receipt.version}",
+            "publish the model again",
+        )
+    return document
