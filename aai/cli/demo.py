@@ -43,7 +43,7 @@ def demo(folder: str, out: Output) -> int:
     show.run("app", "app", "models", "add", MODEL_ID)
     show.run("app", "app", "install")
     show.run("app", "model", "predict", MODEL_ID, "../scene.png", "--save", "out")
-    annotated = root / "app" / "out" / "scene.png"
+    annotated = root / "app" / "out" / "scene-predicted.png"
     out.document({"folder": str(root), "annotated": str(annotated), "steps": show.steps})
     out.ids([str(annotated)])
     out.line(f"\nannotated picture: {annotated}")

@@ -17,24 +17,30 @@ def model_id():
 
 
 def main(paths):
-    """Runs the model on each picture, prints what it found, and saves the marked picture."""
+    """Runs the model on each picture, prints what it found, and saves the marked picture.
+
+    For a classifier, take Classification and classify_image: its predictions have a label and a confidence, no box.
+    """
     name = model_id()
     if not paths:
         sys.exit("no picture was given\n  fix:   aai app start -- PHOTO.jpg ...")
 
-    from aai import ObjectDetection, markup_image, read_image, write_image
+    from aai import AaiError, ObjectDetection, markup_image, read_image, write_image
 
-    detector = ObjectDetection(name).load()
-    OUT.mkdir(exist_ok=True)
-    for path in map(Path, paths):
-        image = read_image(path)
-        results = detector.detect_objects(image, confidence_level=0.3, overlap_threshold=0.3)
-        print(f"{path}: {len(results.predictions)} found in {results.duration * 1000:.0f} ms")
-        for prediction in results.predictions:
-            print(f"  {prediction.label}: {prediction.confidence:.0%}")
-        marked = OUT / f"{path.stem}.png"
-        write_image(marked, markup_image(image, results.predictions))
-        print(f"  saved {marked}")
+    try:
+        detector = ObjectDetection(name).load()
+        OUT.mkdir(exist_ok=True)
+        for path in map(Path, paths):
+            image = read_image(path)
+            results = detector.detect_objects(image, confidence_level=0.3, overlap_threshold=0.3)
+            print(f"{path}: {len(results.predictions)} found in {results.duration * 1000:.0f} ms")
+            for prediction in results.predictions:
+                print(f"  {prediction.label}: {prediction.confidence:.0%}")
+            marked = OUT / f"{path.stem}.png"
+            write_image(marked, markup_image(image, results.predictions))
+            print(f"  saved {marked}")
+    except AaiError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":
