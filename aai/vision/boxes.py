@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aai.vision.opencv import cv2
+from aai.vision.image import cv2
 
 if TYPE_CHECKING:
     from aai.vision.image import Array
@@ -19,7 +19,7 @@ MOST_CANDIDATES = 30_000
 
 
 def from_centres(boxes_cxcywh: Array) -> Array:
-    """(N, 4) float32 x1, y1, x2, y2 of (N, 4) boxes given as centre x, centre y, width, height."""
+    """(N, 4) float32 x1, y1, x2, y2 of boxes given as centre x, centre y, width, height in the first four columns."""
     boxes = np.empty((len(boxes_cxcywh), 4), np.float32)
     half = boxes_cxcywh[:, 2:4] * np.float32(0.5)
     np.subtract(boxes_cxcywh[:, 0:2], half, out=boxes[:, 0:2])
@@ -79,9 +79,10 @@ def nms(boxes_xyxy: Array, scores: Array, class_ids: Array, overlap: float) -> A
         return greedy_nms(boxes_xyxy, scores, class_ids, overlap)
     corner_and_size = boxes_xyxy.astype(np.float64)
     corner_and_size[:, 2:4] -= corner_and_size[:, 0:2]
-    order = np.asarray(_batched_nms(corner_and_size, scores, class_ids.astype(np.int32), 0.0, overlap))
-    chosen: Array = order.astype(np.intp).reshape(-1)
-    return chosen[np.argsort(-scores[chosen], kind="stable")]
+    # OpenCV keeps classes apart by moving each by the largest coordinate, which fails for coordinates below 0.
+    corner_and_size[:, 0:2] -= np.min(corner_and_size[:, 0:2])
+    order: Array = np.asarray(_batched_nms(corner_and_size, scores, class_ids.astype(np.int32), 0.0, overlap), np.intp)
+    return order.reshape(-1)
 
 
 def greedy_nms(boxes_xyxy: Array, scores: Array, class_ids: Array, overlap: float) -> Array:

@@ -6,9 +6,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Sequence, Union
 
-from aai.vision.image import as_bgr
+from aai.vision.image import as_bgr, cv2
 from aai.vision.labels import palette
-from aai.vision.opencv import cv2
 from aai.vision.results import ClassificationPrediction, ObjectDetectionPrediction
 
 if TYPE_CHECKING:

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
-from aai.errors import BadImage
+from aai.errors import BackendUnavailable, BadImage
 from aai.storage import translated, write_bytes
-from aai.vision.opencv import cv2
+
+try:
+    # `as` marks it for re-export: what else draws or suppresses boxes takes it from here, and shares the error below.
+    import cv2 as cv2
+except ImportError as error:
+    raise BackendUnavailable(
+        f"OpenCV is needed to handle pictures, and can't be imported: {error}", None, "pip install 'aai[cpu]'"
+    ) from error
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -60,6 +67,8 @@ def as_bgr(image: Any) -> Array:
     """
     if not isinstance(image, np.ndarray):
         raise _not_an_array(image)
+    if image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3 and image.size:
+        return image
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
         raise BadImage(
             f"the image has the shape {image.shape}, where (height, width, 3) belongs",
@@ -77,8 +86,8 @@ def as_bgr(image: Any) -> Array:
             "scale it to 0..255 and convert it: image.astype(numpy.uint8)",
         )
     if image.ndim == 3 and image.shape[2] == 3:
-        colour: Array = image
-        return colour
+        converted: Array = image
+        return converted
     if image.ndim == 3 and image.shape[2] == 4:
         return np.ascontiguousarray(image[:, :, :3])
     grey = image if image.ndim == 2 else image[:, :, 0]

@@ -8,8 +8,7 @@ cut down to whole pixels).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,35 +24,44 @@ _LARGEST_ENLARGEMENT = 16
 """A crop may need an enlarged picture of at most this many times the network's own area; see `_crop`."""
 
 
-@dataclass(frozen=True)
 class Placement:
-    """Where a frame lies in the network's input: input = frame * scale + offset, in pixels, per axis."""
+    """Where a frame lies in the network's input: input = frame * scale + offset, in pixels, per axis.
 
-    scale_x: float
-    scale_y: float
-    offset_x: float
-    offset_y: float
+    Args:
+        scale_x: network pixels per frame pixel.
+        scale_y: likewise.
+        offset_x: network pixel of the frame's left edge.
+        offset_y: network pixel of the frame's upper edge.
+        frame_size: (width, height) of the frame, in pixels.
+    """
 
-    def to_image(self, boxes_xyxy: Array, width: int, height: int) -> Array:
+    def __init__(
+        self, scale_x: float, scale_y: float, offset_x: float, offset_y: float, frame_size: tuple[int, int]
+    ) -> None:
+        self.scale_x, self.scale_y = scale_x, scale_y
+        self.offset_x, self.offset_y = offset_x, offset_y
+        self.frame_size = frame_size
+        self._offset = np.array([offset_x, offset_y] * 2, np.float32)
+        self._factor = np.array([1 / scale_x, 1 / scale_y] * 2, np.float32)
+        self._limit = np.array(frame_size * 2, np.float32)
+
+    def to_image(self, boxes_xyxy: Array) -> Array:
         """Boxes in frame pixels, clipped to the frame.
 
         Args:
             boxes_xyxy: (N, 4) float32 in pixels of the network's input.
-            width: of the frame, in pixels.
-            height: of the frame, in pixels.
 
         Returns:
-            (N, 4) float32, x in 0..width, y in 0..height.
+            (N, 4) float32, x in 0..width, y in 0..height of the frame.
         """
-        offset = np.array([self.offset_x, self.offset_y] * 2, np.float32)
-        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
-        limit = np.array([width, height] * 2, np.float32)
-        placed: Array = np.clip((boxes_xyxy - offset) / scale, np.float32(0), limit)
-        return placed
+        placed: Array = boxes_xyxy - self._offset
+        placed *= self._factor
+        np.maximum(placed, 0, out=placed)
+        return np.minimum(placed, self._limit, out=placed)
 
 
 class Preprocessor:
-    """Makes the input tensor of one network, into buffers that are kept between frames.
+    """Makes the input tensor of one network, into buffers that are kept between frames of one size.
 
     Args:
         recipe: the pre-processing; its size must be known.
@@ -64,19 +72,11 @@ class Preprocessor:
 
     def __init__(self, recipe: InputRecipe) -> None:
         self._recipe = _checked(recipe)
-        self._width, self._height = recipe.size
-        dtype = _DTYPES[recipe.dtype]
-        depth = (recipe.channels,) if recipe.channels == 3 else ()
-        self._canvas = np.empty((self._height, self._width, *depth), np.uint8)
-        self._planes = [np.empty((self._height, self._width), np.uint8) for _ in depth * 3]
-        shape = (recipe.channels, self._height, self._width)
-        if recipe.layout == "NHWC":
-            shape = (self._height, self._width, recipe.channels)
-        self._tensor = np.empty((1, *shape), dtype)
+        width, height = recipe.size
+        shape = (height, width, recipe.channels) if recipe.layout == "NHWC" else (recipe.channels, height, width)
+        self._tensor = np.empty((1, *shape), _DTYPES[recipe.dtype])
         self._gain, self._bias = _affine(recipe)
         self._frame_shape: tuple[int, ...] = ()
-        self._placement = Placement(1.0, 1.0, 0.0, 0.0)
-        self._window: Array = self._canvas
 
     def __call__(self, image: Array) -> tuple[Array, Placement]:
         """The input tensor for `image`, and where the image lies in it.
@@ -92,46 +92,37 @@ class Preprocessor:
         if self._recipe.channels == 1:
             image = to_grey(image)
         if self._recipe.resize == "crop":
-            _crop(image, self._canvas)
+            _crop(image, self._scaled)
         else:
-            resize_into(image, self._window)
-        self._fill()
+            resize_into(image, self._scaled)
+        if self._planes:
+            split_into(self._scaled, self._planes)
+        for plane, target, gain, bias in self._steps:
+            _convert(plane, target, gain, bias)
         return self._tensor, self._placement
 
     def _plan(self, shape: tuple[int, ...]) -> None:
-        height, width = shape[:2]
-        if self._recipe.resize == "crop":
-            self._placement = _crop_placement(width, height, self._width, self._height)
-        elif self._recipe.resize == "letterbox":
-            left, top, right, bottom = letterbox_window(width, height, self._recipe.size, self._recipe.anchor)
-            self._canvas.fill(round(self._recipe.pad))
-            self._window = self._canvas[top:bottom, left:right]
-            self._placement = Placement((right - left) / width, (bottom - top) / height, float(left), float(top))
-        else:
-            self._placement = Placement(self._width / width, self._height / height, 0.0, 0.0)
+        """Buffers and placement for frames of `shape`; a letterbox's border is painted here, once."""
+        recipe, (height, width) = self._recipe, shape[:2]
+        left, top, right, bottom = 0, 0, *recipe.size
+        if recipe.resize == "letterbox":
+            left, top, right, bottom = letterbox_window(width, height, recipe.size, recipe.anchor)
+        scale_x, scale_y = (right - left) / width, (bottom - top) / height
+        self._placement = Placement(scale_x, scale_y, float(left), float(top), (width, height))
+        if recipe.resize == "crop":
+            self._placement = _crop_placement(width, height, *recipe.size)
+        inner = (bottom - top, right - left)
+        colours = recipe.channels == 3
+        self._scaled: Array = np.empty((*inner, 3) if colours else inner, np.uint8)
+        self._planes: list[Array] = [np.empty(inner, np.uint8) for _ in range(3)] if colours else []
+        ordered = (self._planes[::-1] if recipe.swaprb else self._planes) or [self._scaled]
+        first = self._tensor[0] if recipe.layout == "NCHW" else np.moveaxis(self._tensor[0], 2, 0)
+        border = np.full((1, 1), round(recipe.pad), np.uint8)
+        self._steps = []
+        for plane, channel, gain, bias in zip(ordered, first, self._gain, self._bias):
+            _convert(border, channel, gain, bias)
+            self._steps.append((plane, channel[top:bottom, left:right], gain, bias))
         self._frame_shape = shape
-
-    def _fill(self) -> None:
-        if self._recipe.channels == 1:
-            target = self._tensor[0, 0] if self._recipe.layout == "NCHW" else self._tensor[0, :, :, 0]
-            self._convert(self._canvas, target, 0)
-            return
-        split_into(self._canvas, self._planes)
-        for channel in range(3):
-            target = self._tensor[0, channel] if self._recipe.layout == "NCHW" else self._tensor[0, :, :, channel]
-            self._convert(self._planes[2 - channel if self._recipe.swaprb else channel], target, channel)
-
-    def _convert(self, plane: Array, target: Array, channel: int) -> None:
-        gain, bias = self._gain[channel], self._bias[channel]
-        if target.dtype != np.float32:
-            target[...] = _rounded(plane * gain + bias if gain != 1 or bias != 0 else plane, target.dtype)
-            return
-        if gain == 1:
-            target[...] = plane
-        else:
-            np.multiply(plane, gain, out=target)
-        if bias != 0:
-            target += bias
 
 
 def letterbox_window(width: int, height: int, size: tuple[int, int], anchor: str) -> tuple[int, int, int, int]:
@@ -182,11 +173,20 @@ def _per_channel(values: tuple[float, ...], channels: int, default: float) -> Ar
     return np.array(values[:channels] if len(values) >= channels else values[:1] * channels, np.float64)
 
 
-def _rounded(values: Array, dtype: np.dtype[np.generic]) -> Array:
-    if dtype != np.uint8 or values.dtype == np.uint8:
-        return values
-    clipped: Array = np.clip(np.rint(values), 0, 255)
-    return clipped
+def _convert(plane: Array, target: Array, gain: Any, bias: Any) -> None:
+    """Writes plane * gain + bias into `target`, in its dtype; (H, W) each, `plane` uint8."""
+    if target.dtype == np.float32:
+        if gain == 1:
+            target[...] = plane
+        else:
+            np.multiply(plane, gain, out=target)
+        if bias != 0:
+            target += bias
+    elif gain == 1 and bias == 0:
+        target[...] = plane
+    else:
+        values = plane * gain + bias
+        target[...] = np.clip(np.rint(values), 0, 255) if target.dtype == np.uint8 else values
 
 
 def _crop_factor(width: int, height: int, out_width: int, out_height: int) -> float:
@@ -215,4 +215,4 @@ def _crop_placement(width: int, height: int, out_width: int, out_height: int) ->
     factor = _crop_factor(width, height, out_width, out_height)
     left = int(0.5 * (round(width * factor) - out_width))
     top = int(0.5 * (round(height * factor) - out_height))
-    return Placement(factor, factor, float(-left), float(-top))
+    return Placement(factor, factor, float(-left), float(-top), (width, height))

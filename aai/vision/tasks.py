@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     Self = TypeVar("Self", bound="Service")
 
 _PLAIN_COLOURS = 100
+_FAR = 1e6
+"""Pixels: where the corners of overflowing boxes are put, so that sums and areas of boxes stay finite."""
 
 
 class Service:
@@ -186,14 +189,16 @@ class ObjectDetection(Service):
         _check_share("overlap_threshold", overlap_threshold)
         started = time.perf_counter()
         frame = as_bgr(image)
-        with self._lock:
+        # A broken network may give anything; what is no number or overflows is dropped in `_best`.
+        with self._lock, np.errstate(all="ignore"):
             outputs, placement = self._outputs(frame)
             found = self._decode(outputs, Request(self._size, confidence_level, self._settings))
-        kept = _best(found, overlap_threshold)
-        boxes = placement.to_image(found.boxes_xyxy[kept], frame.shape[1], frame.shape[0])
+            kept = _best(found, overlap_threshold)
+        boxes = placement.to_image(found.boxes_xyxy[kept])
         # Of a box in the border of a letterbox nothing is left.
-        inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-        boxes, kept = boxes[inside], kept[inside]
+        inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        if not inside.all():
+            boxes, kept = boxes[inside], kept[inside]
         label = LabelMap(self._labels, found.classes, found.first_class)
         duration = time.perf_counter() - started
         return ObjectDetectionResults(boxes, found.scores[kept], found.class_ids[kept], label, duration, frame)
@@ -222,7 +227,7 @@ class Classification(Service):
         _check_share("confidence_level", confidence_level)
         started = time.perf_counter()
         frame = as_bgr(image)
-        with self._lock:
+        with self._lock, np.errstate(all="ignore"):
             outputs, _ = self._outputs(frame)
             scores = decode_classes(outputs, self._softmax)
         enough = np.flatnonzero(scores >= np.float32(confidence_level))
@@ -240,14 +245,15 @@ SERVICES: Mapping[str, type[Service]] = {kind.purpose: kind for kind in (ObjectD
 
 def _best(found: Candidates, overlap: float) -> Array:
     """Indices of the candidates that stay after suppression, by falling score."""
-    # A broken network may give boxes that are no numbers.
-    real = np.flatnonzero(np.isfinite(found.boxes_xyxy).all(axis=1))
+    if not math.isfinite(found.boxes_xyxy.sum()):
+        real = np.flatnonzero(np.isfinite(found.boxes_xyxy.astype(np.float64)).all(axis=1))
+        boxes = np.clip(found.boxes_xyxy[real], -_FAR, _FAR)
+        sound = found._replace(boxes_xyxy=boxes, scores=found.scores[real], class_ids=found.class_ids[real])
+        kept: Array = real[_best(sound, overlap)]
+        return kept
     if found.suppressed:
-        order = np.argsort(-found.scores[real], kind="stable")
-    else:
-        order = nms(found.boxes_xyxy[real], found.scores[real], found.class_ids[real], overlap)
-    kept: Array = real[order]
-    return kept
+        return np.argsort(-found.scores, kind="stable")
+    return nms(found.boxes_xyxy, found.scores, found.class_ids, overlap)
 
 
 def _wrong_purpose(config: ModelConfig, wanted: str) -> AaiError:

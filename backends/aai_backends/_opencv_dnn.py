@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -27,8 +27,8 @@ class OpencvDnnBackend:
     Not for use by several threads at the same time.
 
     Args:
-        path: the model file, for errors.
-        read: reads the files and gives the `cv2.dnn.Net`.
+        reader: name of the function of `cv2.dnn` that reads the files.
+        paths: what it is called with.
         options: accelerator CPU, NVIDIA or NVIDIA_FP16 (an OpenCV built with CUDA), threads, outputs. `threads` sets
             the number for all of OpenCV in this process, and only when it is not 0.
 
@@ -40,33 +40,45 @@ class OpencvDnnBackend:
 
     capabilities = Capabilities(engines=("DNN", "DNN_CUDA"), accelerators=("CPU", *_CUDA_TARGETS))
 
-    def __init__(self, path: Path, read: Callable[[], Any], options: LoadOptions) -> None:
+    def __init__(self, reader: str, paths: Sequence[Path], options: LoadOptions) -> None:
         self.engine = f"opencv dnn {cv2.__version__}"
         self.accelerator = "CPU" if options.accelerator == "DEFAULT" else options.accelerator
-        self._path = path
-        check_version()
+        self._where = " and ".join(str(path) for path in paths)
+        _check_version()
         if options.threads:
             cv2.setNumThreads(options.threads)
-        self._net = _read(path, read)
+        try:
+            self._net = getattr(cv2.dnn, reader)(*(str(path) for path in paths))
+            self._check()
+            self._names = _output_names(self._net, options.outputs, self._where)
+        # Layers are made when they are first asked for, so that a fault may show after the reading.
+        except (cv2.error, MemoryError) as error:
+            raise BadWeights(
+                f"OpenCV can't read the network: {_reason(error)}", self._where, "check that the files belong together"
+            ) from error
         _place(self._net, self.accelerator)
-        self._names = _output_names(self._net, options.outputs, path)
         # OpenCV takes inputs of any size and does not name them.
         self.inputs: tuple[TensorSpec, ...] = (TensorSpec("", (), "float32"),)
         self.outputs = tuple(TensorSpec(name, (), "float32") for name in self._names)
 
+    def _check(self) -> None:
+        """Looks at the network that was read; a framework's class may know more faults."""
+        if self._net.empty():
+            raise BadWeights("the network has no layers", self._where, "check that the files belong together")
+
     def infer(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs for one set of inputs, by name; the only input is called "". See `aai.ports.Backend`."""
         if self._net is None:
-            raise AaiError("the network is closed", str(self._path), "load it again")
+            raise AaiError("the network is closed", self._where, "load it again")
         if set(tensors) != {""}:
-            raise AaiError(f"the inputs are {sorted(tensors)}, where one called '' belongs", str(self._path))
+            raise AaiError(f"the inputs are {sorted(tensors)}, where one called '' belongs", self._where)
         try:
             self._net.setInput(tensors[""])
             outputs = self._net.forward(self._names)
         except (cv2.error, MemoryError) as error:
             raise AaiError(
-                f"OpenCV can't run the network: {reason(error)}",
-                str(self._path),
+                f"OpenCV can't run the network: {_reason(error)}",
+                self._where,
                 "check model_parameters.size: aai model configure",
             ) from error
         return dict(zip(self._names, outputs))
@@ -76,12 +88,7 @@ class OpencvDnnBackend:
         self._net = None
 
 
-def check_version() -> None:
-    """Passes when cv2 is OpenCV 4 with its dnn module.
-
-    Raises:
-        BackendUnavailable: it is not.
-    """
+def _check_version() -> None:
     if not cv2.__version__.startswith("4."):
         raise BackendUnavailable(
             f"OpenCV {cv2.__version__} is installed, and this back end needs version 4", cv2.__file__, _INSTALL
@@ -90,22 +97,10 @@ def check_version() -> None:
         raise BackendUnavailable("this OpenCV was built without its dnn module", cv2.__file__, _INSTALL)
 
 
-def reason(error: BaseException) -> str:
-    """OpenCV's own sentence, without the place in its source."""
+def _reason(error: BaseException) -> str:
+    # OpenCV's own sentence, without the place in its source.
     text = " ".join(str(getattr(error, "err", "") or error).split())
     return text[:300] or type(error).__name__
-
-
-def _read(path: Path, read: Callable[[], Any]) -> Any:
-    try:
-        net = read()
-    except (cv2.error, MemoryError) as error:
-        raise BadWeights(
-            f"OpenCV can't read the network: {reason(error)}", str(path), "check that the files belong together"
-        ) from error
-    if net.empty():
-        raise BadWeights("the network has no layers", str(path), "check that the files belong together")
-    return net
 
 
 def _place(net: Any, accelerator: str) -> None:
@@ -123,13 +118,13 @@ def _place(net: Any, accelerator: str) -> None:
     net.setPreferableTarget(getattr(cv2.dnn, _CUDA_TARGETS[accelerator]))
 
 
-def _output_names(net: Any, wanted: tuple[str, ...], path: Path) -> tuple[str, ...]:
+def _output_names(net: Any, wanted: tuple[str, ...], where: str) -> tuple[str, ...]:
     own = tuple(net.getUnconnectedOutLayersNames())
     missing = [name for name in wanted if net.getLayerId(name) < 0]
     if missing:
         raise AaiError(
             f"the network has no layer {', '.join(missing)}",
-            f"{path}, output_layer_names",
+            f"{where}, output_layer_names",
             f"its outputs are: {', '.join(own)}",
         )
     return wanted or own

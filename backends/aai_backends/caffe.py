@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
-
 from aai.errors import BadWeights
 from aai_backends._files import check_file
-from aai_backends._opencv_dnn import OpencvDnnBackend, check_version
+from aai_backends._opencv_dnn import OpencvDnnBackend
 
 if TYPE_CHECKING:
     from aai.ports import LoadOptions, ModelFiles
@@ -27,7 +25,5 @@ class CaffeBackend(OpencvDnnBackend):
             raise BadWeights(
                 "a Caffe model needs its .prototxt", str(files.model), "name it: aai model configure --config_file FILE"
             )
-        weights = str(check_file(files.model, "model file"))
-        structure = str(check_file(files.config, "structure file"))
-        check_version()
-        super().__init__(files.model, lambda: cv2.dnn.readNetFromCaffe(structure, weights), options)
+        structure, weights = check_file(files.config, "structure file"), check_file(files.model, "model file")
+        super().__init__("readNetFromCaffe", (structure, weights), options)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import cv2
+import re
+from typing import TYPE_CHECKING
 
 from aai.errors import BadWeights
 from aai_backends._files import check_file
-from aai_backends._opencv_dnn import OpencvDnnBackend, check_version
+from aai_backends._opencv_dnn import OpencvDnnBackend
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     from aai.ports import LoadOptions, ModelFiles
 
 _FLOAT_BYTES = 4
+_NO_GROUPS = re.compile(rb"^[ \t]*groups[ \t]*=(?![ \t]*0*[1-9]\d*[ \t\r]*$)(.*)$", re.MULTILINE)
+"""A number of groups that is not 1 or more."""
 
 
 class DarknetBackend(OpencvDnnBackend):
@@ -34,30 +35,32 @@ class DarknetBackend(OpencvDnnBackend):
             raise BadWeights(
                 "a Darknet model needs its .cfg", str(files.model), "name it: aai model configure --config_file FILE"
             )
-        weights = check_file(files.model, "model file")
+        self._weights = check_file(files.model, "model file")
         structure = check_file(files.config, "structure file")
-        check_version()
-        super().__init__(weights, lambda: _read(structure, weights), options)
+        _check_structure(structure)
+        super().__init__("readNetFromDarknet", (structure, self._weights), options)
+
+    def _check(self) -> None:
+        """OpenCV reads past the end of a short file without a word, and the network then finds nothing."""
+        super()._check()
+        layers = [self._net.getLayer(self._net.getLayerId(name)) for name in self._net.getLayerNames()]
+        # The blobs of a head are its anchors, which the .cfg holds.
+        needed = sum(blob.size for layer in layers if layer.type != "Region" for blob in layer.blobs) * _FLOAT_BYTES
+        length = self._weights.stat().st_size - _header_bytes(self._weights)
+        if length != needed:
+            raise BadWeights(
+                f"the weights are {length} bytes long, and the network of the .cfg needs {needed}",
+                self._where,
+                "use the .cfg that the weights were trained with, or copy the weights again",
+            )
 
 
-def _read(structure: Path, weights: Path) -> Any:
-    net = cv2.dnn.readNetFromDarknet(str(structure), str(weights))
-    _check_length(net, structure, weights)
-    return net
-
-
-def _check_length(net: Any, structure: Path, weights: Path) -> None:
-    """OpenCV reads past the end of a short file without a word, and the network then finds nothing."""
-    layers = [net.getLayer(net.getLayerId(name)) for name in net.getLayerNames()]
-    # The blobs of a head are its anchors, which the .cfg holds.
-    needed = sum(blob.size for layer in layers if layer.type != "Region" for blob in layer.blobs) * _FLOAT_BYTES
-    length = weights.stat().st_size - _header_bytes(weights)
-    if length != needed:
-        raise BadWeights(
-            f"the weights are {length} bytes long, and the network of the .cfg needs {needed}",
-            f"{weights} and {structure}",
-            "use the .cfg that the weights were trained with, or copy the weights again",
-        )
+def _check_structure(structure: Path) -> None:
+    """OpenCV divides by the number of groups without a look at it, and the process dies."""
+    fault = _NO_GROUPS.search(structure.read_bytes())
+    if fault:
+        line = fault.group().decode("latin-1").strip()
+        raise BadWeights(f'the .cfg has a layer with "{line}"', str(structure), "use a number of 1 or more")
 
 
 def _header_bytes(weights: Path) -> int:

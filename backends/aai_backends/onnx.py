@@ -83,17 +83,17 @@ class OnnxBackend:
         """The outputs for one set of inputs, by name; see `aai.ports.Backend`."""
         if self._session is None:
             raise AaiError("the network is closed", str(self._path), "load it again")
-        if set(tensors) != set(self._shapes):
+        if tensors.keys() != self._shapes.keys():
             raise AaiError(f"the inputs are {sorted(tensors)}, where {sorted(self._shapes)} belong", str(self._path))
+        for spec in self.inputs:
+            tensor = tensors[spec.name]
+            if tensor is not self._bound.get(spec.name):
+                self._bind(spec, tensor)
         try:
-            for spec in self.inputs:
-                self._bind(spec, tensors[spec.name])
             self._session.run_with_iobinding(self._binding)
             return self._collect()
         # onnxruntime's exceptions have no base class of their own.
         except Exception as error:
-            if isinstance(error, AaiError):
-                raise
             raise AaiError(f"onnxruntime can't run the network: {_reason(error)}", str(self._path)) from error
 
     def close(self) -> None:
@@ -103,8 +103,6 @@ class OnnxBackend:
         self._fixed.clear()
 
     def _bind(self, spec: TensorSpec, tensor: Array) -> None:
-        if self._bound.get(spec.name) is tensor:
-            return
         wanted = self._shapes[spec.name]
         fits = len(wanted) == tensor.ndim and all(w is None or w == h for w, h in zip(wanted, tensor.shape))
         if not fits or (spec.dtype and tensor.dtype != spec.dtype):

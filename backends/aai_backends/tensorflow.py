@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
-
 from aai_backends._files import check_file
-from aai_backends._opencv_dnn import OpencvDnnBackend, check_version
+from aai_backends._opencv_dnn import OpencvDnnBackend
 
 if TYPE_CHECKING:
     from aai.ports import LoadOptions, ModelFiles
@@ -22,7 +20,5 @@ class TensorflowBackend(OpencvDnnBackend):
     """
 
     def __init__(self, files: ModelFiles, options: LoadOptions) -> None:
-        weights = str(check_file(files.model, "model file"))
-        structure = [str(check_file(files.config, "structure file"))] if files.config else []
-        check_version()
-        super().__init__(files.model, lambda: cv2.dnn.readNetFromTensorflow(weights, *structure), options)
+        structure = (check_file(files.config, "structure file"),) if files.config else ()
+        super().__init__("readNetFromTensorflow", (check_file(files.model, "model file"), *structure), options)

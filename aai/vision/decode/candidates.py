@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from aai.vision.image import Array
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What a decoder needs besides the outputs.
 
     Args:
@@ -25,11 +23,10 @@ class Request:
 
     size: tuple[int, int]
     confidence: float
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True)
-class Candidates:
+class Candidates(NamedTuple):
     """Boxes before suppression.
 
     Args:
@@ -51,9 +48,9 @@ class Candidates:
 
 def at_least(scores: Array, confidence: float) -> Array:
     """Indices of the scores that are at least `confidence` and over 0; never of one that is not a number."""
-    if confidence > 0:
-        return np.flatnonzero(scores >= np.float32(confidence))
-    return np.flatnonzero(scores > 0)
+    enough = scores >= np.float32(confidence) if confidence > 0 else scores > 0
+    indices: Array = enough.nonzero()[0]
+    return indices
 
 
 def single(outputs: Mapping[str, Array], layout: str, least_columns: int, transposed: bool = False) -> Array:
@@ -64,10 +61,12 @@ def single(outputs: Mapping[str, Array], layout: str, least_columns: int, transp
     """
     if len(outputs) == 1:
         (output,) = outputs.values()
-        if output.ndim >= 2 and all(length == 1 for length in output.shape[:-2]):
-            table: Array = output.reshape(output.shape[-2:])
-            if table.shape[0 if transposed else 1] >= least_columns:
-                return table
+        shape = output.shape
+        if (len(shape) == 2 or (len(shape) == 3 and shape[0] == 1)) and shape[
+            -2 if transposed else -1
+        ] >= least_columns:
+            table: Array = output if len(shape) == 2 else output[0]
+            return table
     raise misfit(outputs, layout)
 
 

@@ -28,11 +28,13 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
         raise misfit(outputs, "darknet-region")
     (width,) = widths
     rows = np.concatenate([_likely(output.reshape(-1, width), request.confidence) for output in outputs.values()])
-    class_ids = rows[:, 5:].argmax(axis=1)
-    scores = rows[np.arange(len(rows)), 5 + class_ids]
+    scores = rows[:, 5:].max(axis=1)
     keep = at_least(scores, request.confidence)
-    boxes = from_centres(rows[keep, :4]) * np.array(request.size * 2, np.float32)
-    return Candidates(boxes, scores[keep], class_ids[keep], width - 5)
+    if len(keep) < len(rows):
+        rows, scores = rows[keep], scores[keep]
+    boxes = from_centres(rows)
+    boxes *= np.array(request.size * 2, np.float32)
+    return Candidates(boxes, scores, rows[:, 5:].argmax(axis=1), width - 5)
 
 
 def _likely(rows: Array, confidence: float) -> Array:

@@ -1,4 +1,4 @@
-"""The cells of a network's output grids, in the order in which anchor-free layouts list them."""
+"""The cells of a network's output grids, as anchor-free layouts list them, and boxes that are relative to them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from aai.vision.boxes import from_centres
 
 if TYPE_CHECKING:
     from aai.vision.image import Array
@@ -24,10 +26,25 @@ def cells(size: tuple[int, int], strides: tuple[int, ...]) -> tuple[Array, Array
     """
     corners, steps = [], []
     for stride in strides:
-        rows, columns = size[1] // stride, size[0] // stride
+        rows, columns = -(-size[1] // stride), -(-size[0] // stride)
         y, x = np.mgrid[0:rows, 0:columns]
         corners.append(np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32))
         steps.append(np.full((rows * columns, 1), stride, np.float32))
     corner, step = np.concatenate(corners), np.concatenate(steps)
     corner.flags.writeable = step.flags.writeable = False
     return corner, step
+
+
+def from_cells(boxes: Array, corners: Array, strides: Array) -> Array:
+    """(N, 4) float32 x1, y1, x2, y2 in pixels; centre = (corner + d) * stride, side = exp(log) * stride.
+
+    Args:
+        boxes: (N, 4 or more) dx, dy, log width, log height; overwritten.
+        corners: (N, 2) column and row of each box's cell.
+        strides: (N, 1) pixels per cell.
+    """
+    centred = boxes[:, :4]
+    centred[:, :2] += corners
+    np.exp(centred[:, 2:], out=centred[:, 2:])
+    centred *= strides
+    return from_centres(centred)

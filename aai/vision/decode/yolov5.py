@@ -23,5 +23,5 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
         AaiError: not one output of that shape.
     """
     rows = single(outputs, "yolov5", 6)
-    keep, scores, class_ids = best_classes(rows, request.confidence)
-    return Candidates(from_centres(rows[keep, :4]), scores, class_ids, rows.shape[1] - 5)
+    _, chosen, scores, class_ids = best_classes(rows, request.confidence)
+    return Candidates(from_centres(chosen), scores, class_ids, rows.shape[1] - 5)

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Mapping
 
-import numpy as np
-
-from aai.vision.boxes import from_centres
 from aai.vision.decode.candidates import Candidates, Request, misfit, single
-from aai.vision.decode.grid import cells
+from aai.vision.decode.grid import cells, from_cells
 from aai.vision.decode.objectness import best_classes
 
 if TYPE_CHECKING:
@@ -31,9 +28,6 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
     corner, stride = cells(request.size, tuple(request.settings.get("strides") or STRIDES))
     if len(rows) != len(corner):
         raise misfit(outputs, f"yolox, which has {len(corner)} cells for {request.size[0]}x{request.size[1]} pixels")
-    keep, scores, class_ids = best_classes(rows, request.confidence)
-    boxes = np.empty((len(keep), 4), np.float32)
-    boxes[:, 0:2] = (rows[keep, 0:2] + corner[keep]) * stride[keep]
-    with np.errstate(over="ignore"):
-        boxes[:, 2:4] = np.exp(rows[keep, 2:4]) * stride[keep]
-    return Candidates(from_centres(boxes), scores, class_ids, rows.shape[1] - 5)
+    indices, chosen, scores, class_ids = best_classes(rows, request.confidence)
+    boxes = from_cells(chosen, corner[indices], stride[indices])
+    return Candidates(boxes, scores, class_ids, rows.shape[1] - 5)

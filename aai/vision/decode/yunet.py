@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Mapping
 
 import numpy as np
 
-from aai.vision.boxes import from_centres
 from aai.vision.decode.candidates import Candidates, Request, at_least, misfit
-from aai.vision.decode.grid import cells
+from aai.vision.decode.grid import cells, from_cells
 
 if TYPE_CHECKING:
     from aai.vision.image import Array
@@ -40,8 +39,5 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
     # Exported weights give values a hair outside of 0..1.
     scores = np.sqrt(np.clip(parts["cls"], 0, 1) * np.clip(parts["obj"], 0, 1)).ravel()
     keep = at_least(scores, request.confidence)
-    boxes = np.empty((len(keep), 4), np.float32)
-    boxes[:, 0:2] = (parts["bbox"][keep, 0:2] + corner[keep]) * stride[keep]
-    with np.errstate(over="ignore"):
-        boxes[:, 2:4] = np.exp(parts["bbox"][keep, 2:4]) * stride[keep]
-    return Candidates(from_centres(boxes), scores[keep], np.zeros(len(keep), np.int64), 1)
+    boxes = from_cells(parts["bbox"][keep], corner[keep], stride[keep])
+    return Candidates(boxes, scores[keep], np.zeros(len(keep), np.int64), 1)
