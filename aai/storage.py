@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import secrets
+import shlex
 import stat
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -25,10 +26,20 @@ def storage_error(error: OSError, path: Path) -> AaiError:
             "free some space, then run the same command again: nothing was lost",
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return NotAllowed("the folder or file can't be written", str(path), f"check its rights: ls -ld {path}")
+        place = _nearest_that_is_there(path)
+        fix = f"check its rights: ls -ld {shlex.quote(str(place))}"
+        return NotAllowed("the folder or file can't be written", str(place), fix)
     if error.errno == errno.ENOENT:
         return NotFound("the file or folder is not there", str(path))
     return StorageFailed(error.strerror or str(error), str(path))
+
+
+def _nearest_that_is_there(path: Path) -> Path:
+    """`path`, or the folder above it that is there: the one whose rights matter for something new, as a temporary file.
+
+    A path that can't even be looked at counts as not there.
+    """
+    return next((place for place in (path, *path.parents) if os.path.lexists(place)), path)
 
 
 @contextlib.contextmanager

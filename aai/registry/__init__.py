@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from aai.errors import UsageError
+from aai.errors import RegistryError, UsageError
 
 if TYPE_CHECKING:
     from aai.ports import Registry
@@ -18,14 +19,22 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 def open_registry(address: str) -> Registry:
     """The registry at `address`: "dir:PATH", a plain path, or "file://PATH".
 
-    Nothing is read or made: a folder that is not there is an empty registry until somebody publishes.
+    Nothing is made: a folder that is not there is an empty registry until somebody publishes.
 
     Raises:
         UsageError: an empty address, or a kind of registry that this version does not read.
+        RegistryError: a file is where the folder should be.
     """
     from aai.registry.folder import FolderRegistry
 
-    return FolderRegistry(_folder(address))
+    folder = _folder(address)
+    there = next((place for place in (folder, *folder.parents) if os.path.lexists(place)), None)
+    if there is not None and not there.is_dir():
+        what = (
+            "the registry is not a folder" if there == folder else "the registry's folder can't be: a file is above it"
+        )
+        raise RegistryError(what, str(there), "name a folder: dir:PATH")
+    return FolderRegistry(folder)
 
 
 def default_registry_address() -> str:

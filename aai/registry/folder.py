@@ -224,7 +224,9 @@ class FolderRegistry:
 
     def _no_version(self, index: ModelIndex, reference: str) -> NotFound:
         numbers = f"{index.model_id} has the versions 1 to {index.last_number}"
-        if len(index.entries) != index.last_number:
+        if len(index.entries) == 1:
+            numbers = f"{index.model_id} has the version {index.last_number} alone"
+        elif len(index.entries) != index.last_number:
             numbers = f"{index.model_id} has the versions {', '.join(str(entry.number) for entry in index.entries)}"
         if reference.isdigit():
             return NotFound(f"{index.model_id} has no version {reference}", self.url, numbers)

@@ -106,9 +106,10 @@ class Layout:
             return Staging(self.folder)
 
     def add(self, package: Package) -> None:
-        """Puts documents and files of `package` in their place, on the disk for good. What is there already stays.
+        """Puts documents and files of `package` in their place, on the disk for good.
 
-        Call it with the lock held. A file that is there with another size is replaced: that mends a truncated one.
+        Call it with the lock held. A file that was staged takes the place of one that is there, which costs nothing and
+        mends a damaged one; of others, only those are copied that are not there in their size.
 
         Raises:
             IntegrityError: a file is not the one any more that the package was built of.
@@ -120,7 +121,7 @@ class Layout:
             for digest, data in {**package.documents, package.digest: package.index}.items():
                 write_bytes(self.blob_path(digest), data)
         for file in package.files:
-            if not _has_size(self.blob_path(file.digest), file.size_bytes):
+            if is_staged(file.source, self.folder) or not _has_size(self.blob_path(file.digest), file.size_bytes):
                 self._add_file(file)
         with translated(self.blobs):
             sync_folder(self.blobs)
@@ -188,5 +189,5 @@ def _damaged(path: Path) -> IntegrityError:
     return IntegrityError(
         "a blob in the registry is damaged: its bytes are not the ones that were published",
         str(path),
-        "remove that file and publish the same model files again, or put back a copy of it",
+        "publish the same model files again, which puts it right, or put back a copy of it",
     )

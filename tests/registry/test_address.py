@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aai.errors import UsageError
+from aai.errors import RegistryError, UsageError
 from aai.registry import default_registry_address, open_registry
 
 
@@ -42,6 +42,14 @@ def test_other_kinds_are_refused_with_what_is_read(address: str) -> None:
 def test_an_address_that_names_no_folder_is_refused(address: str) -> None:
     with pytest.raises(UsageError):
         open_registry(address)
+
+
+@pytest.mark.parametrize("below", ["", "/models"])
+def test_a_file_is_no_registry_and_not_an_empty_one(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RegistryError) as raised:
+        open_registry(f"{tmp_path / 'file'}{below}")
+    assert raised.value.where == str(tmp_path / "file")
 
 
 def test_the_default_is_in_the_users_data_folder(own_home: Path) -> None:

@@ -8,8 +8,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from app_lab import write_model
 from registry_conformance import RegistryConformance, contents, package_of
 
+from aai.core.model_config import load
+from aai.core.publish import publish_model
 from aai.errors import AaiError, IntegrityError, NotAllowed, RegistryError
 from aai.registry import staging
 from aai.registry.folder import FolderRegistry
@@ -128,6 +131,16 @@ def test_publishing_again_mends_a_truncated_or_missing_file(
     blob.write_bytes(b"") if damage == "truncate" else blob.unlink()
     registry.publish(package)
     assert contents(registry, "acme/model", tmp_path)["w.onnx"] == b"a"
+
+
+def test_publishing_again_mends_a_file_whose_bytes_are_damaged(registry: FolderRegistry, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    write_model(folder, "acme/model", "onnx", b"weights")
+    publish_model(load(folder), registry)
+    (blob,) = (path for path in registry.root.rglob("*") if path.is_file() and path.read_bytes() == b"weights")
+    blob.write_bytes(b"WEIGHTS")
+    assert not publish_model(load(folder), registry).created
+    assert blob.read_bytes() == b"weights"
 
 
 def test_a_pipe_in_the_place_of_a_blob_is_refused_at_once(registry: FolderRegistry, tmp_path: Path) -> None:
@@ -316,6 +329,15 @@ def _as_somebody(code: str, root: Path, work: Path) -> subprocess.CompletedProce
 
 def test_rights_that_forbid_writing_are_their_own_error() -> None:
     assert isinstance(storage_error(PermissionError(13, "denied"), Path("x")), NotAllowed)
+
+
+def test_rights_are_told_of_a_folder_that_is_there_not_of_a_temporary_file(tmp_path: Path) -> None:
+    error = storage_error(PermissionError(13, "denied"), tmp_path / "a b" / ".x.tmp")
+    assert error.where == str(tmp_path)
+    (tmp_path / "a b").mkdir()
+    error = storage_error(PermissionError(13, "denied"), tmp_path / "a b" / ".x.tmp")
+    assert error.where == str(tmp_path / "a b")
+    assert str(error.fix).endswith(f"ls -ld '{tmp_path / 'a b'}'")
 
 
 def test_many_models_do_not_slow_down_a_publish_by_more_reading(registry: FolderRegistry, tmp_path: Path) -> None:
