@@ -68,6 +68,11 @@ def registry_option(function: F) -> F:
 def registry_in_use(address: str | None = None) -> Registry:
     """The registry of the flag, the environment, the app's folder or the user's settings, in that order."""
     from aai.core.settings import load_settings
+    from aai.errors import UsageError
     from aai.registry import open_registry
 
-    return open_registry(load_settings(Path.cwd(), {"registry": address})["registry"].value)
+    setting = load_settings(Path.cwd(), {"registry": address})["registry"]
+    try:
+        return open_registry(setting.value)
+    except UsageError as error:
+        raise UsageError(error.what, f"{error.where}, said by: {setting.origin}", error.fix) from error

@@ -24,6 +24,10 @@ APP_KEYS = ("registry",)
 """Settings that an app's folder may hold, under the key "aai" of alwaysai.app.json."""
 
 
+PATH_KEYS = ("registry", "store")
+"""Settings that are a path, or an address that holds one."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting in force.
@@ -54,11 +58,15 @@ def data_folder() -> Path:
 
 
 def load_settings(app_folder: Path, flags: Mapping[str, str | None] | None = None) -> dict[str, Setting]:
-    """All settings in force, by name.
+    """All settings in force, by name. A flag that is empty is an error: it comes of a variable that is not set.
 
     Raises:
         InvalidFiles: a settings file can't be read.
+        UsageError: an empty flag.
     """
+    for name, value in (flags or {}).items():
+        if value is not None and not value.strip():
+            raise UsageError(f"--{name} is empty", None, f"give --{name} a value, or leave it out")
     sources = [
         *([(dict(flags), "flag")] if flags else []),
         *(({name: os.environ.get(variable)}, variable) for name, variable in _variables().items()),
@@ -76,12 +84,14 @@ def load_settings(app_folder: Path, flags: Mapping[str, str | None] | None = Non
 def set_user_setting(name: str, value: str) -> Path:
     """Writes a setting of the user; an empty value takes it away. Returns the file.
 
+    A path is written whole: a relative one means what it means in the working folder of now.
+
     Raises:
         UsageError: no such setting, or a value that it can't have.
     """
     _check(name, value, tuple(KEYS))
     values = _user_values()
-    _put(values, name, value)
+    _put(values, name, anchored(value, Path.cwd()) if name in PATH_KEYS else value)
     write_json(user_file(), values, SECRET_MODE)
     return user_file()
 
@@ -89,17 +99,29 @@ def set_user_setting(name: str, value: str) -> Path:
 def set_app_setting(app_folder: Path, name: str, value: str) -> Path:
     """Writes a setting into the app's alwaysai.app.json, under "aai"; an empty value takes it away. Returns the file.
 
+    A relative path is written as it is, and counts from the app's folder, wherever that lies on a machine.
+
     Raises:
         UsageError: not a setting that an app may hold.
         NotFound: there is no app here.
     """
     _check(name, value, APP_KEYS)
     path = app_folder / APP_FILE
-    document = read_json(path, "make an app: aai app configure")
-    section = document.setdefault(APP_KEY, {})
+    document = read_json(path, "make the folder an app: aai app configure")
+    section = dict(_values(path, APP_KEY))
     _put(section, name, value)
-    write_json(path, document)
+    rest = {key: content for key, content in document.items() if key != APP_KEY}
+    write_json(path, {**document, APP_KEY: section} if section else rest)
     return path
+
+
+def anchored(address: str, folder: Path) -> str:
+    """`address` with a relative path in it counted from `folder`; one of another kind than a folder as it is."""
+    prefix = "dir:" if address.startswith("dir:") else ""
+    path = address[len(prefix) :]
+    if "://" in path or not path.strip() or path.startswith("~"):
+        return address
+    return prefix + os.path.normpath(folder.absolute() / path)
 
 
 def _put(values: dict[str, Any], name: str, value: str) -> None:
@@ -140,7 +162,8 @@ def _user_values() -> dict[str, Any]:
 
 
 def _app_values(app_folder: Path) -> dict[str, Any]:
-    return _values(app_folder / APP_FILE, APP_KEY)
+    values = _values(app_folder / APP_FILE, APP_KEY)
+    return {name: anchored(values[name], app_folder) for name in APP_KEYS if name in values}
 
 
 def _values(path: Path, key: str | None) -> dict[str, Any]:
@@ -148,7 +171,11 @@ def _values(path: Path, key: str | None) -> dict[str, Any]:
         return {}
     document = read_json(path)
     section = document.get(key, {}) if key and isinstance(document, dict) else document
+    place = f"{path}, {key}" if key else str(path)
     if not isinstance(section, dict):
-        place = f"{path}, {key}" if key else str(path)
         raise InvalidFiles("the settings can't be read", [Finding("error", "an object belongs here", place)])
+    wrong = [name for name in KEYS if not isinstance(section.get(name, ""), str)]
+    if wrong:
+        findings = [Finding("error", f"the setting {name} is not text", f"{place}, {name}") for name in wrong]
+        raise InvalidFiles("the settings can't be read", findings)
     return section
