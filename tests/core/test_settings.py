@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aai.core.settings import load_settings, set_app_setting, set_user_setting, user_file
+from aai.errors import InvalidFiles, NotFound, UsageError
+
+
+def registry(app: Path, flag: str | None = None) -> tuple[str, str]:
+    setting = load_settings(app, {"registry": flag})["registry"]
+    return setting.value, setting.origin
+
+
+def app_with(folder: Path, settings: object) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "alwaysai.app.json").write_text(json.dumps({"models": {}, "aai": settings}))
+    return folder
+
+
+def test_the_nearest_one_who_says_something_wins(
+    tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_with(tmp_path / "app", {})
+    assert registry(app)[1] == "default"
+    set_user_setting("registry", "dir:/of/user")
+    assert registry(app) == ("dir:/of/user", str(user_file()))
+    set_app_setting(app, "registry", "dir:/of/app")
+    assert registry(app) == ("dir:/of/app", str(app / "alwaysai.app.json"))
+    monkeypatch.setenv("AAI_REGISTRY", "dir:/of/environment")
+    assert registry(app) == ("dir:/of/environment", "AAI_REGISTRY")
+    assert registry(app, "dir:/of/flag") == ("dir:/of/flag", "flag")
+    monkeypatch.setenv("AAI_REGISTRY", "")
+    assert registry(app)[0] == "dir:/of/app"
+
+
+@pytest.mark.parametrize("written", ["dir:../reg", "../reg"])
+def test_a_path_in_an_app_counts_from_the_app(tmp_path: Path, written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = app_with(tmp_path / "app", {})
+    set_app_setting(app, "registry", written)
+    monkeypatch.chdir("/")
+    assert registry(app)[0].replace("dir:", "") == str(tmp_path / "reg")
+    assert json.loads((app / "alwaysai.app.json").read_text())["aai"] == {"registry": written}
+
+
+def test_a_path_of_the_user_is_the_same_in_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    set_user_setting("registry", "dir:reg")
+    set_user_setting("store", "sto re")
+    monkeypatch.chdir("/")
+    settings = load_settings(tmp_path)
+    assert settings["registry"].value == f"dir:{tmp_path / 'reg'}"
+    assert settings["store"].value == str(tmp_path / "sto re")
+
+
+@pytest.mark.parametrize("address", ["http://host/x", "oci://host/x", "~/reg", "dir:~/reg", "/srv/x", "file:///srv/x"])
+def test_what_is_not_a_relative_path_is_kept_as_it_is(tmp_path: Path, address: str) -> None:
+    app = app_with(tmp_path / "app", {"registry": address})
+    assert registry(app)[0] == address
+
+
+def test_an_app_sets_nothing_but_what_an_app_may(tmp_path: Path) -> None:
+    app = app_with(tmp_path / "app", {"store": "/elsewhere", "publisher": "them"})
+    settings = load_settings(app)
+    assert settings["store"].origin == "default"
+    assert settings["publisher"].origin == "not set"
+    with pytest.raises(UsageError, match="no setting"):
+        set_app_setting(app, "store", "/elsewhere")
+
+
+@pytest.mark.parametrize("settings", [{"registry": 5}, {"registry": None}, [], "text"])
+def test_settings_of_the_wrong_type_are_told(tmp_path: Path, settings: object) -> None:
+    app = app_with(tmp_path / "app", settings)
+    with pytest.raises(InvalidFiles) as caught:
+        load_settings(app)
+    assert "alwaysai.app.json, aai" in str(caught.value.where)
+
+
+@pytest.mark.parametrize("flag", ["", " "])
+def test_an_empty_flag_is_not_taken_for_none(tmp_path: Path, flag: str) -> None:
+    with pytest.raises(UsageError, match="--registry is empty"):
+        load_settings(tmp_path, {"registry": flag})
+
+
+def test_a_setting_that_is_taken_away_leaves_no_trace(tmp_path: Path) -> None:
+    app = app_with(tmp_path / "app", {})
+    set_app_setting(app, "registry", "dir:x")
+    set_app_setting(app, "registry", "")
+    assert json.loads((app / "alwaysai.app.json").read_text()) == {"models": {}}
+
+
+@pytest.mark.parametrize("content", ["[]", '{"aai": []}'])
+def test_a_file_that_can_hold_no_setting_is_told_and_stays(tmp_path: Path, content: str) -> None:
+    (tmp_path / "alwaysai.app.json").write_text(content)
+    with pytest.raises(InvalidFiles):
+        set_app_setting(tmp_path, "registry", "dir:x")
+    assert (tmp_path / "alwaysai.app.json").read_text() == content
+
+
+def test_an_app_setting_needs_an_app(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        set_app_setting(tmp_path, "registry", "dir:x")
