@@ -23,8 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+SHOWN_HOME = "/home/me"
 SHOWN_FOLDER = "/home/me/vision"
-"""What pages show in place of the temporary folder that the commands ran in."""
+"""What pages show in place of the temporary folders that the commands ran in."""
 ZOO_FILES = {
     "yolo-fastest/coco.names": "darknet/yolo-fastest-1.1-coco/coco.names",
     "yolo-fastest/yolo-fastest-1.1.cfg": "darknet/yolo-fastest-1.1-coco/yolo-fastest-1.1.cfg",
@@ -89,7 +90,8 @@ def run(steps: list[Step], folder: Path) -> list[str]:
     Raises:
         RuntimeError: a command failed, and the next one is not `echo $?`.
     """
-    environment = _environment(folder.with_name(f"{folder.name}-home"))
+    home = folder.with_name(f"{folder.name}-home")
+    environment = _environment(home)
     text = "\n".join(f'{step.command}\n_code=$?; echo "{_MARK} $_code"; (exit $_code)' for step in steps)
     answer = subprocess.run(
         ["bash", "--norc", "--noprofile", "-c", text],
@@ -108,7 +110,7 @@ def run(steps: list[Step], folder: Path) -> list[str]:
             raise RuntimeError(f"exit code {code}: {step.command}\n{output}")
     if len(outputs) != len(steps):
         raise RuntimeError(f"bash ended early: {parts[-1]}")
-    return [output.replace(str(folder), SHOWN_FOLDER) for output in outputs]
+    return [output.replace(str(home), SHOWN_HOME).replace(str(folder), SHOWN_FOLDER) for output in outputs]
 
 
 def renewed(page: str, folder: Path) -> str:

@@ -62,7 +62,7 @@ def validate(folder: str, out: Output) -> int:
     out.findings(findings)
     warnings = len(findings) - errors
     out.line(
-        f"{config.id}: {errors} errors, {warnings} warnings" if findings else f"{config.id}: nothing to complain of"
+        f"{config.id}: errors {errors}, warnings {warnings}" if findings else f"{config.id}: nothing to complain of"
     )
     return 1 if errors else 0
 
