@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 # OpenCV 4.7 brought it; a Jetson's own OpenCV is older.
 _batched_nms = getattr(getattr(cv2, "dnn", None), "NMSBoxesBatched", None)
 
+_SHIFT = 1e6
+"""OpenCV keeps classes apart by moving each by the largest coordinate, which fails for coordinates below 0."""
+
 MOST_CANDIDATES = 30_000
 """Boxes that go into the suppression, the best ones: at a confidence of 0 every anchor of a network is a candidate."""
 
@@ -79,8 +82,7 @@ def nms(boxes_xyxy: Array, scores: Array, class_ids: Array, overlap: float) -> A
         return greedy_nms(boxes_xyxy, scores, class_ids, overlap)
     corner_and_size = boxes_xyxy.astype(np.float64)
     corner_and_size[:, 2:4] -= corner_and_size[:, 0:2]
-    # OpenCV keeps classes apart by moving each by the largest coordinate, which fails for coordinates below 0.
-    corner_and_size[:, 0:2] -= np.min(corner_and_size[:, 0:2])
+    corner_and_size[:, 0:2] += _SHIFT
     order: Array = np.asarray(_batched_nms(corner_and_size, scores, class_ids.astype(np.int32), 0.0, overlap), np.intp)
     return order.reshape(-1)
 

@@ -89,6 +89,9 @@ class Preprocessor:
         """
         if image.shape != self._frame_shape:
             self._plan(image.shape)
+        if image.shape[:2] == (1, 1):
+            # OpenCV 4.5.4 (JetPack 5) takes no array of one pixel; four that are alike give the same.
+            image = np.tile(image, (2, 2, 1))
         if self._recipe.channels == 1:
             image = to_grey(image)
         if self._recipe.resize == "crop":

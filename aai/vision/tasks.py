@@ -189,16 +189,16 @@ class ObjectDetection(Service):
         _check_share("overlap_threshold", overlap_threshold)
         started = time.perf_counter()
         frame = as_bgr(image)
-        # A broken network may give anything; what is no number or overflows is dropped in `_best`.
-        with self._lock, np.errstate(all="ignore"):
+        with self._lock:
             outputs, placement = self._outputs(frame)
             found = self._decode(outputs, Request(self._size, confidence_level, self._settings))
-            kept = _best(found, overlap_threshold)
+        kept = _best(found, overlap_threshold)
         boxes = placement.to_image(found.boxes_xyxy[kept])
-        # Of a box in the border of a letterbox nothing is left.
-        inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        inside = boxes[:, 2:] > boxes[:, :2]
         if not inside.all():
-            boxes, kept = boxes[inside], kept[inside]
+            # Of a box in the border of a letterbox nothing is left.
+            rows = inside.all(axis=1)
+            boxes, kept = boxes[rows], kept[rows]
         label = LabelMap(self._labels, found.classes, found.first_class)
         duration = time.perf_counter() - started
         return ObjectDetectionResults(boxes, found.scores[kept], found.class_ids[kept], label, duration, frame)
@@ -227,7 +227,7 @@ class Classification(Service):
         _check_share("confidence_level", confidence_level)
         started = time.perf_counter()
         frame = as_bgr(image)
-        with self._lock, np.errstate(all="ignore"):
+        with self._lock:
             outputs, _ = self._outputs(frame)
             scores = decode_classes(outputs, self._softmax)
         enough = np.flatnonzero(scores >= np.float32(confidence_level))
@@ -245,6 +245,7 @@ SERVICES: Mapping[str, type[Service]] = {kind.purpose: kind for kind in (ObjectD
 
 def _best(found: Candidates, overlap: float) -> Array:
     """Indices of the candidates that stay after suppression, by falling score."""
+    # The boxes of a broken network may be no numbers.
     if not math.isfinite(found.boxes_xyxy.sum()):
         real = np.flatnonzero(np.isfinite(found.boxes_xyxy.astype(np.float64)).all(axis=1))
         boxes = np.clip(found.boxes_xyxy[real], -_FAR, _FAR)

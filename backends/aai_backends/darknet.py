@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from aai.errors import BadWeights
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from aai.ports import LoadOptions, ModelFiles
 
 _FLOAT_BYTES = 4
-_NO_GROUPS = re.compile(rb"^[ \t]*groups[ \t]*=(?![ \t]*0*[1-9]\d*[ \t\r]*$)(.*)$", re.MULTILINE)
-"""A number of groups that is not 1 or more."""
 
 
 class DarknetBackend(OpencvDnnBackend):
@@ -56,11 +53,43 @@ class DarknetBackend(OpencvDnnBackend):
 
 
 def _check_structure(structure: Path) -> None:
-    """OpenCV divides by the number of groups without a look at it, and the process dies."""
-    fault = _NO_GROUPS.search(structure.read_bytes())
-    if fault:
-        line = fault.group().decode("latin-1").strip()
-        raise BadWeights(f'the .cfg has a layer with "{line}"', str(structure), "use a number of 1 or more")
+    """Refuses what OpenCV dies of: it divides by the groups and reads anchors by the mask, whatever they are."""
+    for section in _sections(structure):
+        groups = section.get("groups", "1")
+        if not groups.isdecimal() or int(groups) < 1:
+            raise BadWeights(
+                f'the .cfg has a layer with "groups={groups}"', str(structure), "use a number of 1 or more"
+            )
+        anchors = len(_numbers(section.get("anchors", ""))) // 2
+        if any(not 0 <= anchor < anchors for anchor in _numbers(section.get("mask", ""))):
+            raise BadWeights(
+                f'the .cfg has a head with "mask={section["mask"]}" and {anchors} anchors',
+                str(structure),
+                "a mask counts anchors from 0 on; take the .cfg that the weights were trained with",
+            )
+
+
+def _sections(structure: Path) -> list[dict[str, str]]:
+    sections: list[dict[str, str]] = [{}]
+    for line in structure.read_text(encoding="latin-1").splitlines():
+        text = "".join(line.split())
+        if text.startswith("["):
+            sections.append({})
+        elif not text.startswith(("#", ";")):
+            key, _, value = text.partition("=")
+            sections[-1][key] = value
+    return sections
+
+
+def _numbers(text: str) -> list[float]:
+    """The numbers of a comma list; one that is none counts as -1."""
+    values = []
+    for item in filter(None, text.split(",")):
+        try:
+            values.append(float(item))
+        except ValueError:
+            values.append(-1.0)
+    return values
 
 
 def _header_bytes(weights: Path) -> int:

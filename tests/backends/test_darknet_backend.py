@@ -95,6 +95,7 @@ HOSTILE = {
     "filters 0": CFG.replace("filters=4", "filters=0"),
     "filters below 0": CFG.replace("filters=4", "filters=-4"),
     "size 0": CFG.replace("size=3", "size=0"),
+    "groups of superscript digits": CFG.replace("size=3\n", "size=3\ngroups=\u00b2\n"),
     "huge filters": CFG.replace("filters=4", "filters=2000000000"),
     "words for numbers": CFG.replace("filters=4", "filters=many"),
     "unknown layer": CFG.replace("[yolo]", "[sorcery]"),

@@ -11,7 +11,7 @@ from aai.ports import LoadOptions, ModelFiles
 from aai_backends.onnx import OnnxBackend
 from aai_backends.onnx_dnn import OnnxDnnBackend
 from tests.model_maker import FLOAT16, INT64, UINT8, node, onnx_bytes, value_info
-from tests.vision.models import weights
+from tests.vision.models import ints, weights
 
 
 def _network(folder: Path, axes: tuple = (1, 3, 4, 5)) -> Path:
@@ -22,7 +22,10 @@ def _network(folder: Path, axes: tuple = (1, 3, 4, 5)) -> Path:
         onnx_bytes(
             [value_info("image", axes)],
             [value_info("kept", axes), value_info("turned", axes)],
-            [node("Relu", ["image"], ["kept"]), node("Conv", ["image", "kernel"], ["turned"])],
+            [
+                node("Relu", ["image"], ["kept"]),
+                node("Conv", ["image", "kernel"], ["turned"], ints("kernel_shape", (1, 1))),
+            ],
             [kernel],
         )
     )

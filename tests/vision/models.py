@@ -15,7 +15,7 @@ def constant_onnx(values: Sequence[float], shape: Sequence[int], size: tuple[int
     width, height = size
     nodes = [
         # 0 * mean(image) + answer: the input takes part, so that no engine drops it.
-        node("ReduceMean", ["image"], ["m"], _ints("axes", (1, 2, 3)) + _int("keepdims", 0)),
+        node("ReduceMean", ["image"], ["m"], ints("axes", (1, 2, 3)) + _int("keepdims", 0)),
         node("Mul", ["m", "zero"], ["z"]),
         node("Add", ["answer", "z"], ["output"]),
     ]
@@ -33,7 +33,7 @@ def _int(name: str, value: int) -> bytes:
     return part(5, part(1, name) + number(3, value) + number(20, 2))
 
 
-def _ints(name: str, values: Sequence[int]) -> bytes:
+def ints(name: str, values: Sequence[int]) -> bytes:
     return part(5, part(1, name) + b"".join(number(8, value) for value in values) + number(20, 7))
 
 

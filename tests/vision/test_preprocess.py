@@ -15,7 +15,7 @@ from aai.vision.preprocess import Placement, Preprocessor, letterbox_window
 RNG = np.random.default_rng(3)
 FRAMES = {
     name: RNG.integers(0, 256, (*shape, 3), np.uint8)
-    for name, shape in (("wide", (90, 160)), ("tall", (200, 31)), ("same", (48, 64)), ("dot", (1, 1)))
+    for name, shape in (("wide", (90, 160)), ("tall", (200, 31)), ("same", (48, 64)), ("dots", (1, 2)))
 }
 
 
@@ -111,6 +111,13 @@ def test_uint8_elements_are_rounded_and_kept_in_range() -> None:
 def test_the_buffers_are_kept_between_frames() -> None:
     preprocess = Preprocessor(InputRecipe(size=(64, 48)))
     assert preprocess(FRAMES["wide"])[0] is preprocess(FRAMES["tall"])[0]
+
+
+@pytest.mark.parametrize("resize", ["stretch", "crop", "letterbox"])
+def test_one_pixel_fills_the_input(resize: str) -> None:
+    tensor, placement = Preprocessor(InputRecipe(size=(8, 8), resize=resize))(np.full((1, 1, 3), 9, np.uint8))
+    assert (tensor == 9).all()
+    assert (placement.scale_x, placement.scale_y, placement.offset_x, placement.offset_y) == (8, 8, 0, 0)
 
 
 def test_views_and_read_only_frames_work() -> None:
