@@ -45,11 +45,14 @@ def read_local_model(folder: Path) -> LocalModel:
 
     Raises:
         NotFound: no such folder, or no alwaysai.model.json in it.
+        UsageError: a file.
         InvalidFiles: the configuration has errors, or names files that are not there or lie outside the folder.
     """
     from aai.core.publish import collect_files
 
     folder = folder.absolute()
+    if folder.is_file():
+        raise UsageError("this is a file, not a model folder", str(folder), "give the folder that it is in")
     if not folder.is_dir():
         raise NotFound("the model folder is not there", str(folder), "give the path of a folder with a model in it")
     config = load(folder)

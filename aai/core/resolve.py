@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping, Sequence
 
 from aai.core.app_config import LOCAL_VERSION, AppConfig, load_app, read_project, same_but_for_case
-from aai.core.installed import MODELS, STATE
-from aai.core.local_model import local_model_id
-from aai.core.lock import Lock, LockedModel, load_lock, local_path
-from aai.core.names import did_you_mean, parse_reference
+from aai.core.lock import Lock, LockedModel, load_lock
+from aai.core.names import did_you_mean
+from aai.core.references import Wish, raise_missing, wish_of
 from aai.errors import AaiError, NotFound, UsageError
 from aai.ports import Registry
 from aai.storage import alone_in, write_bytes
@@ -82,16 +81,6 @@ class Plan:
         }
 
 
-@dataclass(frozen=True)
-class Wish:
-    """One model that somebody wants in the app, decided: what the pin stands for and why."""
-
-    locked: LockedModel
-    note: str = ""
-    project_entry: int | str | None = None
-    """What a project that is changed along will want; a tag that was asked for stays a tag."""
-
-
 def plan_add(folder: Path, references: Sequence[str], registry: Registry, local: bool = False) -> Plan:
     """The plan that pins `references`: ID (the newest), ID@VERSION, ID@TAG, or ./DIR for a model folder.
 
@@ -107,23 +96,36 @@ def plan_add(folder: Path, references: Sequence[str], registry: Registry, local:
     missing: list[NotFound] = []
     for reference in references:
         try:
-            model_id, wish = _wish(folder, reference, registry)
+            model_id, wish = wish_of(folder, reference, registry)
         except NotFound as error:
             missing.append(error)
             continue
         if model_id in wishes and wishes[model_id].locked != wish.locked:
             raise UsageError(f"{model_id} is asked for in two versions", reference, "name one of them")
         wishes[model_id] = wish
-    _raise_missing(missing, len(references))
+    raise_missing(missing, len(references))
     _check_case({**app.models, **dict.fromkeys(wishes, LOCAL_VERSION)})
     changes = tuple(change_for(app, lock, model_id, wishes[model_id]) for model_id in sorted(wishes))
-    project = None if local else read_project(folder)
+    published = {model_id: wish for model_id, wish in wishes.items() if not wish.locked.is_local}
+    project = None if local or not published else read_project(folder)
     if project is None:
         return Plan(folder, changes)
     have = registry.project(project)
-    entries = {model_id: wish.project_entry for model_id, wish in wishes.items() if not wish.locked.is_local}
-    project_set = {model_id: entry for model_id, entry in entries.items() if have.get(model_id, "") != entry}
-    return Plan(folder, changes, project, project_set)
+    return Plan(folder, changes, project, _project_set(published, have))
+
+
+def _project_set(wishes: Mapping[str, Wish], have: Mapping[str, int | str | None]) -> dict[str, int | str | None]:
+    """What a project will want that it does not want already.
+
+    A tag that was asked for stays a tag. Where neither version nor tag was asked for, a project that leaves the version
+    open goes on so; any other will want the version that the app has got.
+    """
+    entries: dict[str, int | str | None] = {}
+    for model_id, wish in wishes.items():
+        entry = wish.locked.version if wish.asked is None else wish.asked
+        if model_id not in have or (have[model_id] != entry and not (wish.asked is None and have[model_id] is None)):
+            entries[model_id] = entry
+    return entries
 
 
 def plan_remove(folder: Path, model_ids: Sequence[str], registry: Registry, local: bool = False) -> Plan:
@@ -134,7 +136,7 @@ def plan_remove(folder: Path, model_ids: Sequence[str], registry: Registry, loca
     """
     app = load_app(folder)
     missing = [_not_in_app(app, model_id) for model_id in model_ids if model_id not in app.models]
-    _raise_missing(missing, len(model_ids))
+    raise_missing(missing, len(model_ids))
     return _plan_removal(app, sorted(set(model_ids)), registry, local)
 
 
@@ -154,7 +156,9 @@ def plan_update(folder: Path, model_ids: Sequence[str], registry: Registry) -> P
     """
     app, lock = load_app(folder), load_lock(folder)
     missing = [_not_in_app(app, model_id) for model_id in model_ids if model_id not in app.models]
-    _raise_missing(missing, len(model_ids))
+    raise_missing(missing, len(model_ids))
+    project = read_project(folder)
+    others = registry.project(project) if project is not None else {}
     changes = []
     for model_id in sorted(set(model_ids) or app.models):
         pin = app.models[model_id]
@@ -165,7 +169,10 @@ def plan_update(folder: Path, model_ids: Sequence[str], registry: Registry) -> P
         if newest.number < pin:
             changes.append(Change(model_id, KEEP, pin, pin, f"the registry's newest is {newest.number}"))
             continue
-        changes.append(change_for(app, lock, model_id, Wish(LockedModel(newest.number, newest.digest))))
+        entry, note = others.get(model_id), ""
+        if entry not in (None, newest.number, "latest"):
+            note = f"the project {project} wants {entry}: a sync goes back to it"
+        changes.append(change_for(app, lock, model_id, Wish(LockedModel(newest.number, newest.digest), note)))
     return Plan(folder, tuple(changes))
 
 
@@ -199,45 +206,6 @@ def apply_plan(plan: Plan, registry: Registry) -> None:
                 registry.change_project(plan.project, plan.project_set, plan.project_remove)
 
 
-def _wish(folder: Path, reference: str, registry: Registry) -> tuple[str, Wish]:
-    if is_folder_reference(reference):
-        source = Path(reference).expanduser()
-        model_id = local_model_id(source)
-        if folder.resolve() / MODELS / STATE in source.resolve().parents:
-            raise UsageError("the folder is an installed model", reference, f"add it by its id: {model_id}")
-        return model_id, Wish(LockedModel(LOCAL_VERSION, path=local_path(folder, source)), "a model folder")
-    return resolve_reference(reference, registry)
-
-
-def resolve_reference(reference: str, registry: Registry) -> tuple[str, Wish]:
-    """(model id, wish) of ID, ID@VERSION or ID@TAG.
-
-    Raises:
-        NotFound: the registry does not have it.
-        UsageError: not of that form.
-    """
-    try:
-        model_id, wanted = parse_reference(reference)
-    except UsageError as error:
-        if Path(reference).is_dir():
-            raise UsageError(error.what, reference, f"for the model folder, write ./{reference}") from error
-        raise
-    try:
-        info = registry.resolve(model_id, wanted)
-    except NotFound as error:
-        if Path(reference).is_dir():
-            raise NotFound(error.what, error.where, f"for the model folder, write ./{reference}") from error
-        raise
-    if wanted is None or wanted.isdigit() or wanted == "latest":
-        return model_id, Wish(LockedModel(info.number, info.digest), "", info.number)
-    return model_id, Wish(LockedModel(info.number, info.digest), f"tag {wanted}", wanted)
-
-
-def is_folder_reference(reference: str) -> bool:
-    """Whether `reference` names a model folder: it starts with a dot, a slash or a tilde, as no model id does."""
-    return reference.startswith((".", "/", "~", "\\")) or Path(reference).is_absolute()
-
-
 def change_for(app: AppConfig, lock: Lock, model_id: str, wish: Wish) -> Change:
     """The change that gives `model_id` what `wish` says."""
     before, after = app.models.get(model_id), wish.locked.version
@@ -266,15 +234,6 @@ def _plan_removal(app: AppConfig, model_ids: Sequence[str], registry: Registry, 
 def _not_in_app(app: AppConfig, model_id: str) -> NotFound:
     near = did_you_mean(model_id, app.models)
     return NotFound(f"the app has no model {model_id}", str(app.path), near or "see its models: aai app models show")
-
-
-def _raise_missing(missing: Sequence[NotFound], asked: int) -> None:
-    if len(missing) == 1:
-        raise missing[0]
-    if missing:
-        fixes = "; ".join(error.fix for error in missing if error.fix)
-        what = f"{len(missing)} of {asked} models are not there: " + "; ".join(error.what for error in missing)
-        raise NotFound(what, missing[0].where, fixes or None)
 
 
 def _check_case(models: Mapping[str, Any]) -> None:

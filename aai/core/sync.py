@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Mapping
 
-from aai.core.app_config import APP_FILE, LOCAL_VERSION, AppConfig, load_app, read_app_file, read_project
+from aai.core.app_config import APP_FILE, LOCAL_VERSION, PROJECT_FILE, AppConfig, load_app, read_app_file, read_project
 from aai.core.lock import Lock, LockedModel, load_lock, local_path
 from aai.core.names import parse_reference
-from aai.core.resolve import KEEP, REMOVE, Change, Plan, Wish, change_for, resolve_reference
+from aai.core.references import Wish, raise_missing, resolve_reference
+from aai.core.resolve import KEEP, REMOVE, Change, Plan, change_for
 from aai.errors import AaiError, Finding, InvalidFiles, NotFound
 from aai.ports import Registry
 from aai.storage import storage_error
+
+_MOST_FINDINGS = 10
+"""Of a file that is no list of models at all, every line would be wrong."""
 
 
 def plan_sync(folder: Path, registry: Registry, from_: Path | None = None) -> Plan:
@@ -24,21 +28,28 @@ def plan_sync(folder: Path, registry: Registry, from_: Path | None = None) -> Pl
     Args:
         folder: the app's folder.
         registry: where project and versions are.
-        from_: instead of the project: an app's folder, an alwaysai.app.json, or a text file with ID, ID@VERSION or
-            ID@TAG on each line (`#` starts a comment).
+        from_: instead of the project: an app's folder, its alwaysai.app.json, an alwaysai.project.json, or a text file
+            with ID, ID@VERSION or ID@TAG on each line (`#` starts a comment).
 
     Raises:
         NotFound: the app follows no project, or there is no such project, source, model, version or tag.
         InvalidFiles: the source can't be read.
     """
     app, lock = load_app(folder), load_lock(folder)
-    if from_ is None:
-        wanted = _from_project(folder, registry)
+    if from_ is None or from_.name == PROJECT_FILE:
+        wanted = _from_project(folder if from_ is None else from_.parent, registry)
     elif from_.is_dir() or from_.suffix == ".json":
         return _plan(app, lock, _from_app(app, lock, from_, registry), keep_local=False)
     else:
         wanted = _from_list(from_)
-    wishes = {model_id: _decide(app, lock, model_id, entry, registry) for model_id, entry in wanted.items()}
+    wishes: dict[str, Wish] = {}
+    missing = []
+    for model_id, entry in wanted.items():
+        try:
+            wishes[model_id] = _decide(app, lock, model_id, entry, registry)
+        except NotFound as error:
+            missing.append(error)
+    raise_missing(missing, len(wanted))
     return _plan(app, lock, wishes, keep_local=True)
 
 
@@ -78,8 +89,15 @@ def _from_project(folder: Path, registry: Registry) -> dict[str, int | str | Non
 
 def _from_app(app: AppConfig, lock: Lock, source: Path, registry: Registry) -> dict[str, Wish]:
     other = read_app_file(source / APP_FILE if source.is_dir() else source)
+    if "models" not in other.document:
+        # Any JSON object would do for an app without models, and the sync would take all of ours away.
+        fix = f"name an app's folder, its {APP_FILE}, or a text file with an id on each line"
+        raise InvalidFiles(
+            "the file names no models",
+            [Finding("error", "there are no models in it", str(other.path if source.is_dir() else source), fix)],
+        )
     other_lock = load_lock(other.folder)
-    wishes = {}
+    wishes: dict[str, Wish] = {}
     for model_id, version in other.models.items():
         locked = other_lock.models.get(model_id)
         if locked is None or locked.version != version:
@@ -116,6 +134,11 @@ def _from_list(path: Path) -> dict[str, int | str | None]:
             wanted[model_id] = int(entry) if entry is not None and entry.isdigit() else entry
         except AaiError as error:
             findings.append(Finding("error", error.what, f"{path}, line {number}", error.fix))
+    if len(findings) > _MOST_FINDINGS:
+        more = Finding(
+            "error", f"and {len(findings) - _MOST_FINDINGS} more lines", str(path), "see that it is a list of models"
+        )
+        findings = [*findings[:_MOST_FINDINGS], more]
     if findings:
         raise InvalidFiles("the list has errors", findings, str(path))
     return wanted

@@ -201,6 +201,34 @@ def test_local_changes_leave_the_project(following: Lab) -> None:
     assert lab.registry.project("shelves") == {"acme/yolo": 3}
 
 
+def test_a_project_that_leaves_the_version_open_goes_on_so_unless_one_is_named(following: Lab) -> None:
+    lab = following
+    lab.registry.change_project("shelves", {"acme/yolo": None})
+    assert lab.add("acme/yolo").project_set == {}
+    assert lab.json("alwaysai.app.json")["models"] == {"acme/yolo": 3}
+    assert lab.registry.project("shelves") == {"acme/yolo": None}
+    lab.add("acme/yolo@3")
+    assert lab.registry.project("shelves") == {"acme/yolo": 3}
+    lab.add("acme/yolo@latest")
+    assert lab.registry.project("shelves") == {"acme/yolo": "latest"}
+
+
+def test_an_update_says_when_the_next_sync_would_undo_it(following: Lab) -> None:
+    lab = following
+    lab.add("acme/yolo@1", "acme/faces")
+    lab.publish("acme/faces", b"newer")
+    lab.registry.change_project("shelves", {"acme/faces": None})
+    notes = {change.id: change.note for change in plan_update(lab.app, [], lab.registry).changes}
+    assert "the project shelves wants 1" in notes["acme/yolo"]
+    assert notes["acme/faces"] == ""
+
+
+def test_a_model_folder_is_added_where_the_project_can_not_be_asked(lab: Lab) -> None:
+    write_project(lab.app, "gone")
+    lab.add(str(lab.model_folder("me/mine")))
+    assert lab.json("alwaysai.app.json")["models"] == {"me/mine": 0}
+
+
 def test_an_unknown_project_is_told_before_anything_changes(lab: Lab) -> None:
     write_project(lab.app, "shelfs")
     lab.registry.create_project("shelves")

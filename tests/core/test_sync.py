@@ -107,6 +107,39 @@ def test_sync_from_another_app_takes_its_pins_folders_and_digests(lab: Lab, sour
     assert lab.weights("me/mine") == b"weights"
 
 
+@pytest.mark.parametrize("name", ["alwaysai.lock.json", "other.json"])
+def test_a_json_file_that_lists_no_models_never_empties_the_app(lab: Lab, name: str) -> None:
+    lab.add("acme/yolo")
+    path = lab.folder / name
+    path.write_text('{"scripts": {}}')
+    with pytest.raises(InvalidFiles, match="no models"):
+        sync(lab, path)
+    assert pins(lab) == {"acme/yolo": 3}
+
+
+def test_sync_from_a_project_file_takes_that_project(lab: Lab) -> None:
+    other = lab.folder / "other"
+    configure_app(other)
+    write_project(other, "shelves")
+    lab.registry.change_project("shelves", {"acme/faces": 1})
+    assert sync(lab, other / "alwaysai.project.json") == [("add", "acme/faces", None, 1)]
+
+
+def test_all_that_a_list_names_and_nobody_has_is_told_at_once(lab: Lab) -> None:
+    names = lab.folder / "wanted.txt"
+    names.write_text("acme/yolo\nacme/x\nacme/yolo2\n")
+    with pytest.raises(NotFound, match="2 of 3"):
+        sync(lab, names)
+
+
+def test_a_file_that_is_no_list_is_not_told_line_by_line(lab: Lab) -> None:
+    names = lab.folder / "wanted.txt"
+    names.write_text("not an id\n" * 1000)
+    with pytest.raises(InvalidFiles, match="990 more lines") as caught:
+        sync(lab, names)
+    assert len(caught.value.findings) == 11
+
+
 def test_sync_from_an_app_without_a_lock_asks_the_registry(lab: Lab) -> None:
     other = lab.folder / "other"
     configure_app(other)
