@@ -28,10 +28,24 @@ def storage_error(error: OSError, path: Path) -> AaiError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         place = _nearest_that_is_there(path)
         fix = f"check its rights: ls -ld {shlex.quote(str(place))}"
-        return NotAllowed("the folder or file can't be written", str(place), fix)
+        return NotAllowed(f"the folder or file can't be {_done_to(place)}", str(place), fix)
     if error.errno == errno.ENOENT:
         return NotFound("the file or folder is not there", str(path))
-    return StorageFailed(error.strerror or str(error), str(path))
+    if error.errno == errno.EEXIST:
+        return StorageFailed("the file or folder exists already", str(path), "name another one, or move it away")
+    if error.errno == errno.ENOTDIR:
+        place = _nearest_that_is_there(path)
+        return StorageFailed("a file is where a folder belongs", str(place), "name another folder, or move the file")
+    if error.errno == errno.EISDIR:
+        return StorageFailed("a folder is where a file belongs", str(path), "name the file itself")
+    reason = error.strerror or str(error)
+    return StorageFailed(reason[:1].lower() + reason[1:], str(path))
+
+
+def _done_to(place: Path) -> str:
+    """What the rights forbid: to read `place`, or else to write it."""
+    needed = os.R_OK | os.X_OK if place.is_dir() else os.R_OK
+    return "written" if os.access(place, needed) else "read"
 
 
 def _nearest_that_is_there(path: Path) -> Path:
@@ -67,11 +81,11 @@ def write_bytes(path: Path, data: bytes, mode: int | None = None) -> None:
         StorageFailed: the disk is full, or the file system fails.
         NotAllowed: the rights forbid it.
     """
-    if path.is_file() and path.read_bytes() == data:
-        if mode is not None:
-            path.chmod(mode)
-        return
     with translated(path):
+        if path.is_file() and path.read_bytes() == data:
+            if mode is not None:
+                path.chmod(mode)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
         try:
@@ -91,9 +105,24 @@ def write_bytes(path: Path, data: bytes, mode: int | None = None) -> None:
 
 
 def write_json(path: Path, document: Any, mode: int | None = None) -> None:
-    """Writes `document` as JSON with 2-space indent and a final newline; see `write_bytes`."""
+    """Writes `document` as JSON with 2-space indent and a final newline; see `write_bytes`.
+
+    Raises:
+        InvalidFiles: a text in it is no Unicode, as the name of a file that is not UTF-8.
+    """
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    write_bytes(path, text.encode("utf-8"), mode)
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        line = text[: error.start].rpartition("\n")[2] + text[error.start :].partition("\n")[0]
+        finding = Finding(
+            "error",
+            f"a text holds bytes that are not UTF-8, so that no file can hold it: {line.strip()[:80]}",
+            str(path),
+            "rename the file, or write the text anew, in UTF-8",
+        )
+        raise InvalidFiles("the file can't be written", [finding]) from error
+    write_bytes(path, data, mode)
 
 
 def read_json(path: Path, fix: str | None = None) -> Any:
