@@ -36,7 +36,7 @@ DESCRIPTION = "Detector of handwritten digits, the demonstration model of aai"
 TEST_SCENES = 500
 SHOWN_SIZE = (640, 480)
 SHOWN_SCENE = 25
-"""Chosen from a hundred for its looks, and because both files find all of its digits; the card's numbers tell the average."""
+"""Chosen from a hundred, for its looks and because both files find all of its digits; the card tells the average."""
 
 
 def main() -> None:

@@ -80,10 +80,11 @@ class Digits:
             if rng.random() < 0.3:
                 ink = _ink(rng, ground)
             mask = _mask(rng, self.images[source], max(size) * np.exp(rng.uniform(np.log(0.125), np.log(0.375))))
-            box = _free_place(rng, size, mask.shape, boxes)
-            if box is not None:
-                _draw(canvas, mask, box, ink)
-                boxes.append(box)
+            extent = _extent(mask > INK_LEVEL)
+            corner = _free_place(rng, size, mask.shape, extent, boxes)
+            if corner is not None:
+                _draw(canvas, mask, corner, ink)
+                boxes.append(extent + np.tile(corner, 2))
                 placed.append(int(source))
         canvas += noise * rng.standard_normal(canvas.shape[:2], np.float32)[:, :, None]
         return Scene(
@@ -174,7 +175,7 @@ def _enlarged(digit: np.ndarray) -> np.ndarray:
 
 
 def _mask(rng: np.random.Generator, digit: np.ndarray, size: float) -> np.ndarray:
-    """Opacity of a digit's ink, cut to its box, (h, w) float32 in [0, 1].
+    """Opacity of a digit's ink, without empty margins, (h, w) float32 in [0, 1].
 
     Args:
         rng: turns, leans, stretches and thickens the digit a little.
@@ -189,23 +190,38 @@ def _mask(rng: np.random.Generator, digit: np.ndarray, size: float) -> np.ndarra
     shift = (side - 1) / 2 - matrix @ (np.array(digit.shape) - 1) * 0.5
     drawn = cv2.warpAffine(digit, np.column_stack([matrix, shift]), (side, side))
     # 8x8 pictures are blurred strokes; a threshold with a soft edge gives back a pen's line.
-    edge, softness = rng.uniform(0.35, 0.5), rng.uniform(0.1, 0.25)
+    edge, softness = rng.uniform(0.35, 0.5), rng.uniform(0.06, 0.2)
     mask = np.clip((drawn - edge) / (2 * softness) + 0.5, 0, 1)
-    rows, columns = np.flatnonzero((mask > INK_LEVEL).any(1)), np.flatnonzero((mask > INK_LEVEL).any(0))
-    return mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    x1, y1, x2, y2 = _extent(mask > 0)
+    return mask[y1:y2, x1:x2]
+
+
+def _extent(inside: np.ndarray) -> np.ndarray:
+    """The box x1, y1, x2, y2 around the true values of (h, w)."""
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
 
 
 def _free_place(
-    rng: np.random.Generator, size: tuple[int, int], shape: tuple[int, ...], taken: list[np.ndarray]
+    rng: np.random.Generator, size: tuple[int, int], shape: tuple[int, ...], extent: np.ndarray, taken: list[np.ndarray]
 ) -> np.ndarray | None:
-    """Where a digit of `shape` (h, w) goes, x1, y1, x2, y2; None when 40 tries found no place."""
+    """The corner (x, y) where a digit of `shape` (h, w) goes; None when 40 tries found no place.
+
+    Args:
+        rng: proposes the places.
+        size: width and height of the scene.
+        shape: of the digit, soft edges included.
+        extent: its box, x1, y1, x2, y2, within `shape`.
+        taken: boxes of the scene so far.
+    """
+    room = np.array([size[0] - shape[1], size[1] - shape[0]])
+    if room.min() <= 0:
+        return None
     for _ in range(40):
-        x, y = (rng.integers(0, room) if room > 0 else -1 for room in (size[0] - shape[1], size[1] - shape[0]))
-        if x < 0 or y < 0:
-            return None
-        box = np.array([x, y, x + shape[1], y + shape[0]])
+        corner = rng.integers(0, room)
+        box = extent + np.tile(corner, 2)
         if all(_shared(box, other) <= 0.05 for other in taken):
-            return box
+            return corner
     return None
 
 
@@ -215,6 +231,7 @@ def _shared(a: np.ndarray, b: np.ndarray) -> float:
     return float(sides.prod() / min((a[2:] - a[:2]).prod(), (b[2:] - b[:2]).prod()))
 
 
-def _draw(canvas: np.ndarray, mask: np.ndarray, box: np.ndarray, ink: np.ndarray) -> None:
-    part = canvas[box[1] : box[3], box[0] : box[2]]
+def _draw(canvas: np.ndarray, mask: np.ndarray, corner: np.ndarray, ink: np.ndarray) -> None:
+    (x, y), (height, width) = corner, mask.shape
+    part = canvas[y : y + height, x : x + width]
     part += mask[:, :, None] * (ink - part)
