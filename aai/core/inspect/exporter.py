@@ -14,6 +14,7 @@ from typing import Mapping
 from aai.core.inspect.report import Fact
 
 MAX_CHARACTERS = 1_000_000
+MAX_CARD_CHARACTERS = 300
 
 PURPOSE_OF_TASK = {
     "detect": "ObjectDetection",
@@ -53,6 +54,16 @@ class ExporterNotes:
     def label_facts(self) -> dict[str, Fact]:
         """The labels as a fact, if there are any."""
         return {"labels": Fact(list(self.labels), "metadata names")} if self.labels else {}
+
+
+def card_facts(metadata: Mapping[str, str]) -> dict[str, Fact]:
+    """License and description as facts, where the file has them as one short line of text."""
+    facts = {}
+    for name in ("license", "description"):
+        text = metadata.get(name, "").strip()
+        if 0 < len(text) <= MAX_CARD_CHARACTERS and text.isprintable():
+            facts[name] = Fact(text, f"metadata {name}")
+    return facts
 
 
 def read_exporter(metadata: Mapping[str, str]) -> ExporterNotes:

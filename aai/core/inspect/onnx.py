@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aai.core.inspect.exporter import read_exporter
+from aai.core.inspect.exporter import card_facts, read_exporter
 from aai.core.inspect.graph import GraphHints, read_hints
 from aai.core.inspect.kinds import WAYS_OUT, content_kind, refusal
 from aai.core.inspect.layout import image_input, read_layout
@@ -37,6 +37,7 @@ def _inspect(file: OnnxFile, path: Path) -> Inspection:
     report = Inspection("onnx", path, inputs=tuple(file.inputs), outputs=tuple(file.outputs), metadata=file.metadata)
     report.facts.update(read_layout(file.inputs, file.outputs, file.metadata, hints))
     report.facts.update(read_exporter(file.metadata).label_facts())
+    report.facts.update(card_facts(file.metadata))
     report.details.update(
         {
             "producer": file.producer,

@@ -279,3 +279,12 @@ def test_the_reading_of_zoo_models_agrees_with_onnxruntime(zoo: Path) -> None:
         for ours, theirs in ((report.inputs, session.get_inputs()), (report.outputs, session.get_outputs())):
             assert [spec.name for spec in ours] == [item.name for item in theirs]
             assert [list(spec.shape) for spec in ours] == [list(item.shape) for item in theirs]
+
+
+def test_license_and_description_come_from_the_metadata_when_they_are_a_line_of_text(tmp_path: Path) -> None:
+    notes = {"license": " MIT ", "description": "a\nb"}
+    path = tmp_path / "m.onnx"
+    path.write_bytes(onnx_bytes([value_info("in", [1, 3, 8, 8])], [value_info("out", [1, 2])], metadata=notes))
+    facts = inspect_onnx(path).facts
+    assert (facts["license"].value, facts["license"].source) == ("MIT", "metadata license")
+    assert "description" not in facts
