@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 from typing import NoReturn, Sequence
@@ -55,6 +57,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 def run(words: Sequence[str]) -> int:
     """Runs the command line; returns the exit code. Messages go to stderr."""
     own_words = words[: words.index("--")] if "--" in words else words
+    _print_what_the_stream_can_not_hold()
     try:
         result = cli.main(args=list(words), prog_name="aai", standalone_mode=False)
         sys.stdout.flush()
@@ -62,18 +65,62 @@ def run(words: Sequence[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (click.Abort, KeyboardInterrupt):
-        print("\ninterrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return _interrupted()
     except click.ClickException as error:
         return _report(_from_click(error), own_words)
     except AaiError as error:
         return _report(error, own_words)
+    except SystemExit as stop:
+        # Click makes this out of a broken pipe; no command of ours ends the process itself.
+        if stop.code == 1:
+            return _nobody_reads()
+        raise
     except BrokenPipeError:
-        # Whoever read our output has gone, as with `| head`; what is left in the buffer has no reader either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception:
-        return _report_bug()
+        return _nobody_reads()
+    except OSError as error:
+        return _report(_from_system(error), own_words) if _is_of_the_system(error) else _report_bug()
+    except Exception as error:
+        # Python before 3.12 wraps what comes while a class is made, Ctrl-C too.
+        return _interrupted() if isinstance(error.__cause__, KeyboardInterrupt) else _report_bug()
+
+
+def _print_what_the_stream_can_not_hold() -> None:
+    """Lets a stream print what its encoding does not have as an escape, where Python would fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _interrupted() -> int:
+    print("\ninterrupted", file=sys.stderr)
+    return EXIT_INTERRUPTED
+
+
+def _nobody_reads() -> int:
+    # Whoever read our output has gone, as with `| head`; what is left in the buffer has no reader either.
+    _drop_output()
+    return 0
+
+
+def _drop_output() -> None:
+    """Throws away what could not be printed: it would fail once more when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _is_of_the_system(error: OSError) -> bool:
+    """Whether the system refused a path or the output: what no command expects, and is no fault of ours either."""
+    return isinstance(error.filename, str) or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
+def _from_system(error: OSError) -> AaiError:
+    from pathlib import Path
+
+    from aai.storage import storage_error
+
+    if not error.filename:
+        # Commands say which file; what is left is the answer itself.
+        _drop_output()
+    return storage_error(error, Path(error.filename or "standard output"))
 
 
 def _from_click(error: click.ClickException) -> AaiError:
@@ -95,13 +142,11 @@ def _report(error: AaiError, words: Sequence[str]) -> int:
         import traceback
 
         traceback.print_exc()
+    from aai.cli.output import error_text, json_text
+
     if "--json" in words:
-        import json
-
-        print(json.dumps({"error": error.as_dict()}, indent=2, ensure_ascii=False), file=sys.stderr)
+        print(json_text({"error": error.as_dict()}, sys.stderr), file=sys.stderr)
     else:
-        from aai.cli.output import error_text
-
         print(error_text(error), file=sys.stderr)
     return error.exit_code
 

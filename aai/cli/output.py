@@ -31,6 +31,12 @@ def error_text(error: AaiError) -> str:
     return styled("error:", "red", on) + " " + str(error)
 
 
+def json_text(value: Any, stream: TextIO) -> str:
+    """`value` as the JSON document that `stream` can hold: escaped where it does not take all of Unicode."""
+    unicode = (stream.encoding or "").lower().replace("-", "") == "utf8"
+    return json.dumps(value, indent=2, ensure_ascii=not unicode)
+
+
 class Output:
     """Where one command prints.
 
@@ -48,7 +54,7 @@ class Output:
     def document(self, value: Any) -> None:
         """Prints `value` as the one JSON document, when JSON was asked for."""
         if self.as_json:
-            print(json.dumps(value, indent=2, ensure_ascii=False))
+            print(json_text(value, sys.stdout))
 
     def ids(self, names: Iterable[str]) -> None:
         """Prints one id a line, when only ids were asked for."""

@@ -127,6 +127,86 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert "Broken" not in answer.stderr
 
 
+def _broken_by(body: str, words: str = "['broken']", **kwargs: object) -> subprocess.CompletedProcess:
+    """The answer of a command whose body is `body`."""
+    code = (
+        "import aai.cli.main as m, click, errno, os, sys\n"
+        f"@click.command()\ndef broken():\n    {body}\n"
+        "mod = type(sys)('broken_module'); mod.broken = broken; sys.modules['broken_module'] = mod\n"
+        f"m.cli.table = {{'broken': ('broken_module:broken', '')}}\n"
+        f"m.main({words})"
+    )
+    return _run_code(code, **kwargs)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_long_answer_that_nobody_reads_to_its_end_exits_0(unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "backends")])}
+    code = (
+        "import aai.cli.main as m, click, sys\n"
+        "@click.command()\ndef long():\n    [print(n) for n in range(100000)]\n"
+        "mod = type(sys)('long_module'); mod.long = long; sys.modules['long_module'] = mod\n"
+        "m.cli.table = {'long': ('long_module:long', '')}\n"
+        "m.main(['long'])"
+    )
+    line = f'{sys.executable} -c "$CODE" | head -n 1; exit ${{PIPESTATUS[0]}}'
+    answer = subprocess.run(
+        ["bash", "-c", line],
+        capture_output=True,
+        text=True,
+        env={**environment, "CODE": code, "PYTHONUNBUFFERED": unbuffered},
+        check=False,
+    )
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "0\n", "")
+
+
+def test_ctrl_c_while_a_class_is_made_exits_130() -> None:
+    answer = _broken_by("raise RuntimeError('Error calling __set_name__') from KeyboardInterrupt()")
+    assert (answer.returncode, answer.stderr) == (130, "\ninterrupted\n")
+
+
+def test_a_path_that_the_system_refuses_is_no_fault_of_ours() -> None:
+    answer = _broken_by("os.stat('x' * 300)")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("error: file name too long\n  where: xxx")
+
+
+def test_an_error_of_the_system_about_no_path_is_a_fault_of_ours() -> None:
+    assert _broken_by("raise OSError(errno.EBADF, 'Bad file descriptor')").returncode == 70
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a device of Linux")
+@pytest.mark.parametrize("words", [["--help"], ["config", "show"], ["config", "show", "--json"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_is_full_is_an_error_with_one_message(words: list[str], unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "backends")])}
+    environment["PYTHONUNBUFFERED"] = unbuffered
+    with Path("/dev/full").open("w") as full:
+        answer = subprocess.run(
+            [sys.executable, "-m", "aai", *words],
+            stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False,
+        )  # fmt: skip
+    assert answer.returncode == 1
+    assert "no space is left on the disk" in answer.stderr
+    assert "standard output" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert "Exception ignored" not in answer.stderr
+
+
+def test_text_that_the_terminal_can_not_show_is_escaped(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "AAI_REGISTRY": f"dir:{tmp_path}/é"}
+    for flags in ([], ["--json"]):
+        answer = subprocess.run(
+            [sys.executable, "-m", "aai", "config", "show", *flags],
+            capture_output=True, cwd=ROOT, env=environment, check=False,
+        )  # fmt: skip
+        assert answer.returncode == 0, answer.stderr
+        if flags:
+            assert json.loads(answer.stdout)["registry"]["value"] == f"dir:{tmp_path}/é"
+        else:
+            assert b"\\xe9" in answer.stdout
+
+
 def test_python_dash_m_is_the_same_program() -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "aai", "--version"], capture_output=True, text=True, cwd=ROOT, check=False
