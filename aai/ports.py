@@ -266,8 +266,8 @@ class Registry(Protocol):
 class ContentStore(Protocol):
     """Checked files on this machine, by digest. One instance may be used from several threads."""
 
-    def document(self, registry: Registry, model_id: str, digest: str) -> bytes:
-        """The bytes of an index or manifest: from the store, else from the registry, and then kept.
+    def document(self, registry: Registry, model_id: str, digest: str, keep: bool = True) -> bytes:
+        """The bytes of an index or manifest: from the store, else from the registry, and then kept if `keep`.
 
         Raises:
             IntegrityError, RegistryError: as `Registry.document`.

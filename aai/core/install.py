@@ -7,13 +7,14 @@ them before the first model is switched: models change close together, and one w
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 
 from aai.core.app_config import AppConfig, load_app
 from aai.core.generations import is_tidy, recover, remove_model, switch_to, tidy, write_receipt
-from aai.core.install_contents import Contents, contents_of, package_document
+from aai.core.install_contents import Contents, Site, package_document
+from aai.core.install_fetch import Failures, Progress, all_contents, fetch_all
 from aai.core.install_plan import (
     NOTHING,
     REMOVE,
@@ -29,7 +30,6 @@ from aai.core.install_plan import (
 from aai.core.installed import (
     MODELS,
     STATE,
-    InstalledFile,
     Receipt,
     installed_models,
     model_path,
@@ -38,17 +38,13 @@ from aai.core.installed import (
 )
 from aai.core.lock import load_lock
 from aai.core.target import Machine
-from aai.errors import AaiError, IntegrityError, InvalidFiles, NotFound, RegistryError
+from aai.errors import AaiError, NotFound
 from aai.package.oci import MODEL_FILE_NAME
 from aai.package.sealed import copy_checked
 from aai.ports import ContentStore, Registry
 from aai.storage import alone_in
 
 __all__ = ["InstallOptions", "InstallResult", "ModelResult", "Progress", "install_app"]
-
-WORKERS = 4
-Progress = Callable[[int, int], None]
-"""Called with (bytes that are there, bytes in all) while files are fetched."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +107,16 @@ def install_app(
         StorageFailed, NotAllowed: no space, or no right to write. Models stay as they were.
     """
     options = options or InstallOptions()
+    site = Site(folder, registry, store, machine, options)
     app = load_app(folder)
     lock, newly_locked = complete_lock(app, load_lock(folder), registry, options)
     tasks = look(app, lock, machine, options)
     unwanted = _unwanted(app)
     result = InstallResult(folder, (), newly_locked, tuple(unwanted) if options.keep else ())
     if options.dry_run:
-        return replace(result, models=_planned(folder, tasks, [] if options.keep else unwanted))
+        planned = _planned(site, tasks)
+        removed = [] if options.keep else [_removal(folder, model_id) for model_id in unwanted]
+        return replace(result, models=_sorted(planned, removed))
     if newly_locked:
         write_lock(lock)
     if _is_idle(app, tasks, [] if options.keep else unwanted):
@@ -128,15 +127,15 @@ def install_app(
             recover(folder, model_id)
         # Somebody else may have been at work since the first look.
         tasks = look(app, lock, machine, options)
-        installed, fetched_bytes = _install_all(folder, tasks, registry, store, machine, options, progress)
+        installed, fetched_bytes = _install_all(site, tasks, progress)
         removed = [] if options.keep else [_remove(folder, model_id) for model_id in _unwanted(app)]
         for model_id in _orphans(app):
             remove_model(folder, model_id)
-    return replace(
-        result,
-        models=tuple(sorted([*installed, *removed], key=lambda model: model.id)),
-        fetched_bytes=fetched_bytes,
-    )
+    return replace(result, models=_sorted(installed, removed), fetched_bytes=fetched_bytes)
+
+
+def _sorted(*results: Sequence[ModelResult]) -> tuple[ModelResult, ...]:
+    return tuple(sorted((model for some in results for model in some), key=lambda model: model.id))
 
 
 def _unwanted(app: AppConfig) -> list[str]:
@@ -160,9 +159,30 @@ def _is_idle(app: AppConfig, tasks: Sequence[Task], to_remove: Sequence[str]) ->
     )
 
 
-def _planned(folder: Path, tasks: Sequence[Task], unwanted: Sequence[str]) -> tuple[ModelResult, ...]:
-    removals = [_removal(folder, model_id) for model_id in unwanted]
-    return tuple(sorted([*(untouched(folder, task) for task in tasks), *removals], key=lambda model: model.id))
+def _planned(site: Site, tasks: Sequence[Task]) -> list[ModelResult]:
+    """What an install would do with each wanted model, told by the documents of its version; no file is fetched."""
+    failures = Failures()
+    contents = all_contents(site, tasks, failures)
+    failures.raise_any()
+    _check_somebody_has(site.options, contents, tasks)
+    return [_expected(site.folder, task, contents.get(task.model_id)) for task in tasks]
+
+
+def _expected(folder: Path, task: Task, contents: Contents | None) -> ModelResult:
+    if contents is None or _is_the_same(task, contents.receipt):
+        return untouched(folder, replace(task, action=NOTHING, reason=""))
+    files = contents.files.values()
+    return ModelResult(
+        task.model_id,
+        task.action,
+        task.locked.version,
+        task.before.version if task.before else None,
+        model_path(folder, task.model_id),
+        contents.receipt.variant,
+        task.reason,
+        contents.receipt.reason,
+        sum(file.size_bytes for file in files),
+    )
 
 
 def _removal(folder: Path, model_id: str) -> ModelResult:
@@ -178,66 +198,20 @@ def _remove(folder: Path, model_id: str) -> ModelResult:
     return result
 
 
-@dataclass
-class _Failures:
-    """What went wrong, by model: one model's failure does not stop the others."""
-
-    by_model: dict[str, AaiError] = field(default_factory=dict)
-
-    def add(self, model_id: str, error: BaseException) -> None:
-        """Keeps a failure of the kind that is told to people; any other is a fault of ours and goes on."""
-        if not isinstance(error, AaiError):
-            raise error
-        self.by_model.setdefault(model_id, error)
-
-    def raise_any(self) -> None:
-        """Raises the one failure, or one that speaks of all and has the kind of the first."""
-        errors = [self.by_model[model_id] for model_id in sorted(self.by_model)]
-        if len(errors) > 1:
-            first = errors[0]
-            what = f"{len(errors)} models could not be installed; " + "; ".join(
-                f"{model_id}: {self.by_model[model_id].what}" for model_id in sorted(self.by_model)
-            )
-            kind = AaiError if isinstance(first, InvalidFiles) else type(first)
-            raise kind(what, first.where, first.fix) from first
-        if errors:
-            raise errors[0]
-
-
-def _install_all(
-    folder: Path,
-    tasks: Sequence[Task],
-    registry: Registry,
-    store: ContentStore,
-    machine: Callable[[], Machine],
-    options: InstallOptions,
-    progress: Progress | None,
-) -> tuple[list[ModelResult], int]:
-    from aai.core.parallel import in_parallel
-
-    failures = _Failures()
-    todo = {task.model_id: task for task in tasks if task.action != NOTHING}
-    jobs = {
-        model_id: lambda task=task: contents_of(folder, task, registry, store, machine, options)
-        for model_id, task in todo.items()
-    }
-    contents: dict[str, Contents] = {}
-    for model_id, found, error in in_parallel(jobs, WORKERS):
-        if error is not None:
-            failures.add(model_id, error)
-        else:
-            contents[model_id] = found
+def _install_all(site: Site, tasks: Sequence[Task], progress: Progress | None) -> tuple[list[ModelResult], int]:
+    failures = Failures()
+    contents = all_contents(site, tasks, failures)
     if not failures.by_model:
-        _check_somebody_has(options, contents, tasks)
-    fetched_bytes = _fetch_all(contents, todo, registry, store, failures, progress)
+        _check_somebody_has(site.options, contents, tasks)
+    fetched_bytes = fetch_all(site, tasks, contents, failures, progress)
     results = []
     for task in tasks:
         try:
             if task.model_id in contents and task.model_id not in failures.by_model:
-                results.append(_switch(folder, task, contents[task.model_id], store))
+                results.append(_switch(site, task, contents[task.model_id]))
             elif task.action == NOTHING:
-                tidy(folder, task.model_id)
-                results.append(untouched(folder, task))
+                tidy(site.folder, task.model_id)
+                results.append(untouched(site.folder, task))
         except AaiError as error:
             failures.add(task.model_id, error)
     failures.raise_any()
@@ -257,57 +231,8 @@ def _check_somebody_has(options: InstallOptions, contents: Mapping[str, Contents
         )
 
 
-def _fetch_all(
-    contents: Mapping[str, Contents],
-    todo: Mapping[str, Task],
-    registry: Registry,
-    store: ContentStore,
-    failures: _Failures,
-    progress: Progress | None,
-) -> int:
-    """Brings every file of every model into the store, each once; the bytes that were not there before."""
-    from aai.core.parallel import in_parallel
-
-    wanted: dict[str, InstalledFile] = {}
-    owners: dict[str, list[str]] = {}
-    for model_id, found in contents.items():
-        for file in found.files.values() if found.local is None else ():
-            wanted[file.digest] = file
-            owners.setdefault(file.digest, []).append(model_id)
-
-    def job(file: InstalledFile, names: Sequence[str]) -> Callable[[], bool]:
-        # What was installed and then changed may be a link to the very blob.
-        check = any(todo[name].damage for name in names)
-        return lambda: store.fetch(registry, names[0], file.digest, file.size_bytes, check)
-
-    # The largest first, so that none of them is left to the end, for one thread alone.
-    order = sorted(wanted.values(), key=lambda file: -file.size_bytes)
-    jobs = {file.digest: job(file, owners[file.digest]) for file in order}
-    total = sum(file.size_bytes for file in order)
-    there = fetched = 0
-    for digest, was_fetched, error in in_parallel(jobs, WORKERS):
-        if error is not None:
-            for model_id in owners[digest]:
-                failures.add(model_id, _named(error, model_id, wanted[digest]))
-            continue
-        there += wanted[digest].size_bytes
-        fetched += wanted[digest].size_bytes if was_fetched else 0
-        if progress is not None:
-            progress(there, total)
-    return fetched
-
-
-def _named(error: BaseException, model_id: str, file: InstalledFile) -> BaseException:
-    """`error` with the model and the file in it, which a registry that was asked for a blob can't know."""
-    if not isinstance(error, (IntegrityError, RegistryError)):
-        return error
-    where = f"{error.where}; it is {file.path} of {model_id}" if error.where else f"{file.path} of {model_id}"
-    named = type(error)(error.what, where, error.fix)
-    named.__cause__ = error
-    return named
-
-
-def _switch(folder: Path, task: Task, contents: Contents, store: ContentStore) -> ModelResult:
+def _switch(site: Site, task: Task, contents: Contents) -> ModelResult:
+    folder, store = site.folder, site.store
     if _is_the_same(task, contents.receipt):
         # Chosen anew, for another machine or by name, and the choice is what is there: only the receipt is new.
         receipt = replace(contents.receipt, files=task.before.files if task.before else ())

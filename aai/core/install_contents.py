@@ -12,7 +12,7 @@ from aai.core.install_plan import InstallOptions, Task
 from aai.core.installed import RECEIPT, InstalledFile, Receipt
 from aai.core.local_model import LocalModel, read_local_model
 from aai.core.target import Choice, Machine, choose_variant
-from aai.errors import Finding, IntegrityError, InvalidFiles
+from aai.errors import Finding, IntegrityError, InvalidFiles, NotFound
 from aai.package.oci import MODEL_FILE_NAME
 from aai.package.read import read_index, read_manifest
 from aai.package.sealed import digest_of
@@ -30,25 +30,39 @@ class Contents:
     local: LocalModel | None = None
 
 
-def contents_of(
-    folder: Path,
-    task: Task,
-    registry: Registry,
-    store: ContentStore,
-    machine: Callable[[], Machine],
-    options: InstallOptions,
-) -> Contents:
-    """What will be installed for one model.
+@dataclass(frozen=True)
+class Site:
+    """What one install works with.
+
+    Args:
+        folder: the app's folder.
+        registry: asked only for what neither the lock nor the store has.
+        store: where files are fetched to, and linked from.
+        machine: the machine to choose variants for; called only when there is something to choose.
+        options: how to install.
+    """
+
+    folder: Path
+    registry: Registry
+    store: ContentStore
+    machine: Callable[[], Machine]
+    options: InstallOptions
+
+
+def contents_of(site: Site, task: Task) -> Contents:
+    """What will be installed for one model. Writes nothing in a dry run.
 
     Raises:
         NotFound: no such variant, or the model folder is gone.
         InvalidFiles: the model folder has errors or holds another model.
         IntegrityError, RegistryError: the version's documents are not the ones that were published.
     """
+    registry, store, options = site.registry, site.store, site.options
     if task.locked.is_local:
-        return _local_contents(folder, task)
-    entries = read_index(store.document(registry, task.model_id, task.locked.digest))
-    here = machine()
+        return _local_contents(site.folder, task)
+    keep = not options.dry_run
+    entries = read_index(store.document(registry, task.model_id, task.locked.digest, keep))
+    here = site.machine()
     asked = task.asked
     by_name = not isinstance(options.variant, str) and options.wish(task.model_id) is not None
     if asked is not None and not by_name and asked not in {entry.key for entry in entries}:
@@ -57,7 +71,7 @@ def contents_of(
         choice = Choice(choice.entry, f"{choice.reason}; it has no variant {asked}")
     else:
         choice = choose_variant(entries, here, asked)
-    manifest = read_manifest(store.document(registry, task.model_id, choice.entry.digest))
+    manifest = read_manifest(store.document(registry, task.model_id, choice.entry.digest, keep))
     files = {entry.path: InstalledFile(entry.path, entry.digest, entry.size_bytes) for entry in manifest.files}
     _check_names(files, task.model_id)
     receipt = Receipt(
@@ -75,7 +89,11 @@ def contents_of(
 
 
 def _local_contents(folder: Path, task: Task) -> Contents:
-    model = read_local_model(task.locked.source(folder))
+    source = task.locked.source(folder)
+    if not source.is_dir():
+        fix = f"put it back, or take the model off the app: aai app models remove {task.model_id}"
+        raise NotFound(f"the model folder of {task.model_id} is not there", str(source), fix)
+    model = read_local_model(source)
     if model.config.id != task.model_id:
         raise InvalidFiles(
             "the model folder holds another model now",

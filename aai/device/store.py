@@ -41,8 +41,8 @@ class Store:
         """Where the folder of a manifest is, or would be; the files are in its sub-folder `files`."""
         return self.folder / "packages" / _hex(manifest_digest)
 
-    def document(self, registry: Registry, model_id: str, digest: str) -> bytes:
-        """The bytes of an index or manifest: from the store, else from the registry, and then kept.
+    def document(self, registry: Registry, model_id: str, digest: str, keep: bool = True) -> bytes:
+        """The bytes of an index or manifest: from the store, else from the registry, and then kept if `keep`.
 
         Raises:
             IntegrityError, RegistryError: as `Registry.document`.
@@ -57,10 +57,11 @@ class Store:
             raise IntegrityError(
                 "a document of the version is not the one that was published", f"{registry.url}, {digest}"
             )
-        with self._working_on(digest):
-            write_bytes(path, data)
-            with translated(path):
-                seal(path)
+        if keep:
+            with self._working_on(digest):
+                write_bytes(path, data)
+                with translated(path):
+                    seal(path)
         return data
 
     def fetch(self, registry: Registry, model_id: str, digest: str, size_bytes: int, check: bool = False) -> bool:

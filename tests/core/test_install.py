@@ -133,6 +133,38 @@ def test_what_is_no_longer_wanted_is_removed_unless_keep(lab: Lab) -> None:
     assert lab.weights("acme/yolo") == b"weights"
 
 
+def test_a_dry_run_tells_what_the_install_then_does_and_writes_nothing(lab: Lab) -> None:
+    lab.publish()
+    lab.publish("acme/faces", variants={"int8": {"weights": b"a longer one"}})
+    lab.add("acme/yolo", "acme/faces", str(lab.model_folder("me/mine")))
+    before = tree(lab.folder)
+    planned = lab.install(dry_run=True, variant="int8")
+    assert tree(lab.folder) == before
+    done = lab.install(variant="int8")
+    for plan, result in zip(planned.models, done.models):
+        assert (plan.id, plan.action, plan.version, plan.variant) == (
+            result.id,
+            result.action,
+            result.version,
+            result.variant,
+        )
+        assert plan.size_bytes > 0
+    (faces, _, _) = lab.install(dry_run=True, variant="default").models
+    assert (faces.action, faces.variant, faces.variant_reason) == ("update", "default", "asked for")
+    assert not lab.install(dry_run=True).changed
+
+
+def test_a_dry_run_fails_where_the_install_would(lab: Lab) -> None:
+    source = lab.model_folder("me/mine")
+    lab.publish()
+    lab.add("acme/yolo", str(source))
+    with pytest.raises(NotFound, match="int9"):
+        lab.install(dry_run=True, variant="int9")
+    shutil.rmtree(source)
+    with pytest.raises(NotFound, match="the model folder of me/mine is not there"):
+        lab.install(dry_run=True)
+
+
 def test_folders_that_were_not_installed_are_left_alone(lab: Lab) -> None:
     lab.publish()
     lab.add("acme/yolo")
@@ -419,7 +451,7 @@ def test_a_local_model_outlives_its_folder(lab: Lab) -> None:
     shutil.rmtree(folder)
     assert actions(lab.install()) == {"me/mine": "none"}
     shutil.rmtree(lab.app / "models")
-    with pytest.raises(NotFound, match="folder is not there"):
+    with pytest.raises(NotFound, match="folder of me/mine is not there"):
         lab.install()
 
 
