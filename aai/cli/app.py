@@ -63,9 +63,10 @@ def configure(
       aai app configure
       aai app configure --project shelves
     """
+    from aai.core.app_config import APP_FILE, load_app
     from aai.core.scaffold import configure_app
 
-    made = configure_app(Path(), project, registry() if project else None, dry_run)
+    made = configure_app(Path.cwd(), project, registry() if project else None, dry_run)
     out.document({**made.as_dict(), "dry_run": dry_run})
     out.ids(made.created)
     if made.created:
@@ -74,7 +75,10 @@ def configure(
         out.line(f"{'kept':11}{', '.join(made.kept)}")
     if made.project:
         out.line(f"{'project':11}{made.project}")
-    out.hint("aai app models sync" if made.project else "aai app models add publisher/name")
+    if (Path.cwd() / APP_FILE).is_file() and load_app(Path.cwd()).models:
+        out.hint("aai app install")
+    else:
+        out.hint("aai app models sync" if made.project else "aai app models add publisher/name")
 
 
 @click.command(name="install")
@@ -114,7 +118,7 @@ def install(
     from aai.core.settings import load_settings
     from aai.device.store import Store
 
-    folder = Path()
+    folder = Path.cwd()
     store = Store(Path(load_settings(folder, {"store": store_folder})["store"].value).expanduser())
     options = InstallOptions(frozen, keep, verify, variant, dry_run)
     with Transfer("install", out) as progress:
@@ -125,20 +129,22 @@ def install(
         _print_result(out, model)
     for model_id in result.kept:
         out.line(f"= {model_id} is kept, and the app does not want it")
+    if result.newly_locked:
+        out.line(f"lock: {', '.join(result.newly_locked)}")
     if not result.models:
         out.line("the app has no models")
     elif not result.changed:
         out.line("nothing to do: everything is installed")
     elif dry_run:
         out.line("dry run: nothing was changed")
-    else:
+    elif any(model.version is not None for model in result.models):
         out.hint("aai app start")
 
 
 def _print_result(out: Output, model: ModelResult) -> None:
     sign = _SIGNS.get(model.action, "?")
     if model.action == "remove":
-        out.line(f"- {model.id} {model.before or ''}".rstrip())
+        out.line(f"- {model.id} {'' if model.before is None else model.before}".rstrip())
         return
     versions = str(model.version)
     if model.before is not None and model.before != model.version:
@@ -178,7 +184,7 @@ def start(arguments: tuple[str, ...], script: str, out: Output, yes: bool, asker
     """
     from aai.core.start import start_app
 
-    return start_app(Path(), arguments, script)
+    return start_app(Path.cwd(), arguments, script)
 
 
 @click.command(name="status")
@@ -195,7 +201,7 @@ def status(verify: bool, out: Output, yes: bool, asker: Prompter | None) -> int:
     """
     from aai.core.app_status import app_status
 
-    answer = app_status(Path(), verify)
+    answer = app_status(Path.cwd(), verify)
     out.document(answer.as_dict())
     out.ids([model.id for model in answer.models if model.healthy])
     if answer.models:
@@ -227,9 +233,9 @@ def show(out: Output, yes: bool, asker: Prompter | None) -> None:
     """
     from aai.core.app_config import load_app, read_project
 
-    loaded = load_app(Path())
-    project = read_project(Path())
-    out.document({**loaded.as_dict(), "folder": str(Path.cwd()), "project": project})
+    loaded = load_app(Path.cwd())
+    project = read_project(Path.cwd())
+    out.document({**loaded.as_dict(), "project": project})
     out.ids(sorted(loaded.models))
     for name, line in sorted(loaded.scripts.items()):
         out.line(f"{'script':10}{name}: {line}")

@@ -12,7 +12,7 @@ from aai.cli.options import ask_options, output_options, registry_option
 from aai.cli.output import Output
 
 if TYPE_CHECKING:
-    from aai.core.resolve import Plan
+    from aai.core.resolve import Change, Plan
     from aai.ports import Prompter, Registry
 
 VERBS = {
@@ -46,11 +46,7 @@ def _carry_out(plan: Plan, registry: Registry, out: Output, dry_run: bool) -> No
     out.document({**plan.as_dict(), "dry_run": dry_run})
     out.ids([change.id for change in plan.changes if change.action != "keep"])
     for change in plan.changes:
-        versions = " -> ".join(str(v) for v in (change.before, change.after) if v is not None)
-        if change.before == change.after:
-            versions = str(change.after)
-        note = f" ({change.note})" if change.note else ""
-        out.line(f"{_SIGNS[change.action]} {change.id} {versions}{note}")
+        out.line(_line(change))
     if not plan.changed:
         out.line("nothing to change")
     elif dry_run:
@@ -59,6 +55,14 @@ def _carry_out(plan: Plan, registry: Registry, out: Output, dry_run: bool) -> No
         if plan.project and (plan.project_set or plan.project_remove):
             out.line(f"project {plan.project} is changed too")
         out.hint("aai app install")
+
+
+def _line(change: Change) -> str:
+    versions = " -> ".join(str(v) for v in (change.before, change.after) if v is not None)
+    if change.before == change.after:
+        versions = str(change.after)
+    note = f" ({change.note})" if change.note else ""
+    return f"{_SIGNS[change.action]} {change.id} {versions}{note}"
 
 
 def _confirm(plan: Plan, question: str, yes: bool, asker: Prompter | None, dry_run: bool) -> None:
@@ -210,7 +214,9 @@ def update(
 
 
 @click.command(name="sync")
-@click.option("--from", "source", metavar="FILE|APP", help="Take the models of that file or app folder instead.")
+@click.option(
+    "--from", "source", metavar="FILE|APP", help="Take the models of that app folder, app file or list instead."
+)
 @click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
 @registry_option
 @ask_options
@@ -225,16 +231,25 @@ def sync(
 ) -> None:
     r"""Make this app's models equal to its project's: adds, updates and removes. Pins that fit stay.
 
+    Where the project wants a model in any version, the app keeps the one that it has, and a new model gets the newest.
+    On a terminal you are asked before a model is taken off.
+
     \b
     Examples:
       aai app models sync --dry-run
       aai app models sync --from ../other-app
     """
     from aai.core.sync import plan_sync
+    from aai.errors import UsageError
 
+    if source is not None and not source.strip():
+        # It comes of a variable that is not set, and is not a wish for the project's models.
+        raise UsageError("--from is empty", None, "name an app's folder or a file, or leave --from out")
     chosen = registry()
-    plan = plan_sync(Path.cwd(), chosen, Path(source) if source else None)
-    if asker is not None and any(change.action == "remove" for change in plan.changes):
-        gone = ", ".join(change.id for change in plan.changes if change.action == "remove")
-        _confirm(plan, f"Sync takes off {gone}. Go on?", yes, asker, dry_run)
+    plan = plan_sync(Path.cwd(), chosen, None if source is None else Path(source).expanduser())
+    gone = [change.id for change in plan.changes if change.action == "remove"]
+    if asker is not None and gone and not dry_run:
+        for change in plan.changes:
+            out.note(_line(change))
+        _confirm(plan, f"This takes {', '.join(gone)} off the app. Go on?", yes, asker, dry_run)
     _carry_out(plan, chosen, out, dry_run)

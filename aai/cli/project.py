@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Callable
 import click
 
 from aai.cli.groups import LazyGroup
-from aai.cli.options import output_options, registry_option
+from aai.cli.options import ask_options, output_options, registry_option
 from aai.cli.output import Output
 
 if TYPE_CHECKING:
-    from aai.ports import Registry
+    from aai.ports import Prompter, Registry
 
 VERBS = {
     "create": ("aai.cli.project:create", "Make an empty project."),
@@ -44,8 +44,9 @@ def models() -> None:
 @click.command(name="create")
 @click.argument("name", metavar="NAME")
 @registry_option
+@ask_options
 @output_options
-def create(name: str, registry: Callable[[], Registry], out: Output) -> None:
+def create(name: str, registry: Callable[[], Registry], out: Output, yes: bool, asker: Prompter | None) -> None:
     r"""Make an empty project.
 
     \b
@@ -61,8 +62,9 @@ def create(name: str, registry: Callable[[], Registry], out: Output) -> None:
 
 @click.command(name="list")
 @registry_option
+@ask_options
 @output_options
-def list_(registry: Callable[[], Registry], out: Output) -> None:
+def list_(registry: Callable[[], Registry], out: Output, yes: bool, asker: Prompter | None) -> None:
     r"""List the projects of the registry.
 
     \b
@@ -73,16 +75,18 @@ def list_(registry: Callable[[], Registry], out: Output) -> None:
     names = chosen.projects()
     out.document({"projects": names})
     out.ids(names)
-    out.table(["PROJECT", "MODELS"], [[name, len(chosen.project(name))] for name in names] if names else [])
-    if not names:
-        out.note("no projects yet: make one with aai project create NAME")
+    if names:
+        out.table(["PROJECT", "MODELS"], [[name, len(chosen.project(name))] for name in names])
+    else:
+        out.note(f"no projects in {chosen.url}: make one with aai project create NAME")
 
 
 @click.command(name="show")
 @click.argument("name", metavar="NAME")
 @registry_option
+@ask_options
 @output_options
-def show(name: str, registry: Callable[[], Registry], out: Output) -> None:
+def show(name: str, registry: Callable[[], Registry], out: Output, yes: bool, asker: Prompter | None) -> None:
     r"""Show the models that a project wants: id, and version or tag.
 
     \b
@@ -92,34 +96,44 @@ def show(name: str, registry: Callable[[], Registry], out: Output) -> None:
     wanted = registry().project(name)
     out.document({"project": name, "models": wanted})
     out.ids(sorted(wanted))
-    out.table(["ID", "WANTED"], [[model_id, _shown(wanted[model_id])] for model_id in sorted(wanted)])
+    if wanted:
+        out.table(["ID", "WANTED"], [[model_id, _shown(wanted[model_id])] for model_id in sorted(wanted)])
+    else:
+        out.note(f"no models: add one with aai project models add {name} publisher/name")
 
 
 def _shown(wanted: int | str | None) -> str:
-    return "latest" if wanted is None else str(wanted)
+    return "any" if wanted is None else str(wanted)
 
 
 @click.command(name="add")
 @click.argument("name", metavar="NAME")
 @click.argument("references", nargs=-1, required=True, metavar="ID[@VERSION|@TAG]...")
 @registry_option
+@ask_options
 @output_options
-def add(name: str, references: tuple[str, ...], registry: Callable[[], Registry], out: Output) -> None:
-    r"""Let a project want models. Without a version or tag, it wants the newest at each sync.
+def add(
+    name: str,
+    references: tuple[str, ...],
+    registry: Callable[[], Registry],
+    out: Output,
+    yes: bool,
+    asker: Prompter | None,
+) -> None:
+    r"""Let a project want models: all of them, or none when one can't be found.
+
+    Without a version or tag any will do: an app keeps the one that it has, and a new app gets the newest. With @latest
+    each sync moves to the newest.
 
     \b
     Examples:
       aai project models add shelves acme/detector
       aai project models add shelves acme/detector@3 acme/faces@production
     """
-    from aai.core.names import parse_reference
+    from aai.core.references import project_entries
 
     chosen = registry()
-    wanted: dict[str, int | str | None] = {}
-    for reference in references:
-        model_id, version = parse_reference(reference)
-        chosen.resolve(model_id, version)
-        wanted[model_id] = int(version) if version is not None and version.isdigit() else version
+    wanted = project_entries(references, chosen)
     chosen.change_project(name, wanted)
     out.document({"project": name, "models": chosen.project(name)})
     out.ids(sorted(wanted))
@@ -132,8 +146,16 @@ def add(name: str, references: tuple[str, ...], registry: Callable[[], Registry]
 @click.argument("name", metavar="NAME")
 @click.argument("model_ids", nargs=-1, required=True, metavar="ID...")
 @registry_option
+@ask_options
 @output_options
-def remove(name: str, model_ids: tuple[str, ...], registry: Callable[[], Registry], out: Output) -> None:
+def remove(
+    name: str,
+    model_ids: tuple[str, ...],
+    registry: Callable[[], Registry],
+    out: Output,
+    yes: bool,
+    asker: Prompter | None,
+) -> None:
     r"""Take models off a project.
 
     \b
@@ -141,14 +163,18 @@ def remove(name: str, model_ids: tuple[str, ...], registry: Callable[[], Registr
       aai project models remove shelves acme/detector
     """
     from aai.core.names import did_you_mean
+    from aai.core.references import raise_missing
     from aai.errors import NotFound
 
     chosen = registry()
     have = chosen.project(name)
-    for model_id in model_ids:
-        if model_id not in have:
-            fix = did_you_mean(model_id, have) or f"see its models: aai project show {name}"
-            raise NotFound(f"the project {name} does not want {model_id}", chosen.url, fix)
+    see = f"see its models: aai project show {name}"
+    missing = [
+        NotFound(f"the project {name} does not want {model_id}", chosen.url, did_you_mean(model_id, have) or see)
+        for model_id in model_ids
+        if model_id not in have
+    ]
+    raise_missing(missing, len(model_ids))
     chosen.change_project(name, {}, model_ids)
     out.document({"project": name, "models": chosen.project(name)})
     out.ids(sorted(model_ids))

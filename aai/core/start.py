@@ -30,7 +30,7 @@ def start_command(app: AppConfig, arguments: Sequence[str] = (), script: str = "
     """
     line = app.scripts.get(script, "").strip()
     if not line:
-        near = did_you_mean(script, app.scripts)
+        near = did_you_mean(script, [name for name in app.scripts if name != script])
         fix = f'{near} give it one in {app.path.name}: "scripts": {{"{script}": "python app.py"}}'.strip()
         raise NotFound(f'the app has no script "{script}"', f"{app.path}, scripts", fix)
     return " ".join([line, *(shlex.quote(argument) for argument in arguments)])
