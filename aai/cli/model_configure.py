@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterator
 
@@ -119,10 +120,10 @@ def configure(
     publisher = load_settings(Path.cwd())["publisher"].value
     result = configure_model(Path(folder), given, asker, publisher, keep_guesses=yes)
     written = [] if dry_run else result.write()
-    _print(out, result, [path.name for path in written])
+    _print(out, result, [path.name for path in written], dry_run)
 
 
-def _print(out: Output, result: Configured, written: list[str]) -> None:
+def _print(out: Output, result: Configured, written: list[str], dry_run: bool) -> None:
     config = result.config
     out.document(
         {
@@ -150,14 +151,26 @@ def _print(out: Output, result: Configured, written: list[str]) -> None:
         out.warn(f"{finding.what}\n  where: {finding.where}" + (f"\n  fix:   {finding.fix}" if finding.fix else ""))
     for name, fix in result.open.items():
         out.line(f"{'open:':10}{name}: {fix}")
-    if not written:
+    if dry_run:
         out.line("dry run: nothing was written")
         return
-    out.line(f"written:  {', '.join(written)} in {config.folder}")
-    if "id" in result.open:
-        out.hint(f"aai model configure {config.folder} --id publisher/name")
+    out.line(
+        f"written:  {', '.join(written)} in {config.folder}"
+        if written
+        else f"unchanged: alwaysai.model.json in {config.folder}"
+    )
+    _suggest(out, result)
+
+
+def _suggest(out: Output, result: Configured) -> None:
+    """Says what to do next: what keeps the model from being published, else to look at it and publish it."""
+    folder = shlex.quote(str(result.config.folder))
+    flags = {"id": "--id publisher/name", "size": "--size WIDTH HEIGHT"}
+    needed = [flag for name, flag in flags.items() if name in result.open]
+    if needed:
+        out.hint(f"aai model configure {folder} {' '.join(needed)}")
     else:
-        out.hint(f"aai model predict {config.folder} IMAGE; then aai model publish {config.folder}")
+        out.hint(f"aai model predict {folder} IMAGE; then aai model publish {folder}")
 
 
 def shown(field: str, value: Any) -> str:

@@ -8,9 +8,10 @@ the files told is remembered under `aai.told`: a later run may renew that, and k
 from __future__ import annotations
 
 import copy
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping, Sequence
 
 from aai.core.fields import (
     ARCHITECTURES,
@@ -23,18 +24,25 @@ from aai.core.fields import (
     applies_to,
 )
 from aai.core.inspect import inspect_model
-from aai.core.inspect.folder import find_files
+from aai.core.inspect.folder import GIVEN, find_files
 from aai.core.inspect.labels import known_labels
 from aai.core.inspect.report import Fact, Inspection
-from aai.core.model_config import FILE_NAME, SCHEMA, ModelConfig, choose, coerce, default_document, read
+from aai.core.model_config import FILE_NAME, SCHEMA, ModelConfig, check_folder, choose, coerce, default_document, read
 from aai.core.names import parse_id
 from aai.core.validate import NEEDS_LABELS, validate_config
 from aai.errors import Finding, InvalidFiles, NotFound, UsageError
 from aai.ports import Prompter
-from aai.storage import write_bytes
+from aai.storage import translated, write_bytes
 
 LABELS_NAME = "labels.txt"
 _NORMALISATION = ("mean", "scalefactor")
+_EXAMPLES = {
+    "size": "WIDTH HEIGHT, such as 416 416",
+    "numbers": "NUMBER or NUMBER NUMBER NUMBER, such as 104 117 123",
+    "number": "NUMBER, such as 0.0039",
+    "boolean": "true or false",
+    "path": "FILE",
+}
 _PATHS = ("framework_type", "model_file", "config_file", "label_file", "colors_file")
 
 
@@ -80,13 +88,26 @@ class Configured:
     findings: list[Finding] = field(default_factory=list)
 
     def write(self) -> list[Path]:
-        """Writes the configuration, and the label file when there is one to write. Returns the paths."""
-        written = []
+        """Writes the configuration, and the label file when there is one to write; a new one not without the other.
+
+        Returns the paths of those that are new or changed.
+        """
+        files = [self.config.folder / name for name in ((LABELS_NAME,) if self.labels else ()) + (FILE_NAME,)]
+        before = [_content(path) for path in files]
         if self.labels:
-            path = self.config.folder / LABELS_NAME
-            write_bytes(path, ("\n".join(self.labels) + "\n").encode("utf-8"))
-            written.append(path)
-        return [*written, self.config.write()]
+            write_bytes(files[0], _labels_text(self.labels))
+        try:
+            self.config.write()
+        except BaseException:
+            if self.labels and before[0] is None:
+                files[0].unlink()
+            raise
+        return [path for path, content in zip(files, before) if _content(path) != content]
+
+
+def _content(path: Path) -> bytes | None:
+    with translated(path):
+        return path.read_bytes() if path.is_file() else None
 
 
 def configure(
@@ -107,14 +128,14 @@ def configure(
 
     Raises:
         NotFound: no such folder, or no weights in it.
+        NotAllowed: the rights forbid reading the folder or a file in it.
         UsageError: a value that the field can't have, or a required one that nobody could tell.
         BadWeights: the weights can't be read.
         InvalidFiles: the files contradict each other.
     """
-    if not folder.is_dir():
-        raise NotFound("there is no such folder", str(folder), "name the folder that holds the weights")
+    check_folder(folder)
     said = _check_given(given, publisher)
-    existing = _existing(folder)
+    existing = _existing(folder, said)
     found = _find(folder, said, existing)
     framework = str(found["framework_type"].value)
     inspection = inspect_model(
@@ -143,9 +164,16 @@ class _Work:
         self.framework = framework
         self.said = said
         self.asker = asker
-        self.facts = {**inspection.facts, **found}
-        self.told = {name: fact.value for name, fact in self.facts.items() if name in (*BY_NAME, "decoder", "input")}
         self.was_told: dict[str, Any] = (existing.get("aai") or {}).get("told") or {}
+        self.facts = {**inspection.facts, **found}
+        self.own_labels = self._own_labels()
+        self.told = {
+            name: fact.value
+            for name, fact in self.facts.items()
+            if name in (*BY_NAME, "decoder", "input") and fact.source != GIVEN
+        }
+        if self.own_labels:
+            self.told["labels"] = self.was_told["labels"]
         document = default_document(framework)
         for key, value in existing.items():
             if key != "model_parameters":
@@ -174,8 +202,10 @@ class _Work:
             self._put(entry.name, self.said[entry.name], "said")
         elif hand is not None:
             self._put(entry.name, hand, "kept", FILE_NAME)
-        elif fact is not None and (fact.certain or self._agrees(entry.name, fact)):
-            self._put(entry.name, fact.value, "inferred" if fact.certain else "guessed", fact.source)
+        elif fact is not None and fact.certain:
+            self._put(entry.name, fact.value, "inferred", fact.source)
+        elif fact is not None:
+            self._guess(entry, fact)
         else:
             default = self._default(entry)
             config.set(entry.name, default)
@@ -194,6 +224,11 @@ class _Work:
             return None
         return value
 
+    def _is_own(self, name: str) -> bool:
+        """Whether a person normalises in another way than the weights tell; a file from elsewhere has the defaults."""
+        hand = self._hand_made(name)
+        return hand is not None and (bool(self.was_told) or hand not in ([0, 0, 0], 1))
+
     def _default(self, entry: Field) -> Any:
         if entry.name != "size":
             return copy.deepcopy(entry.default)
@@ -201,12 +236,38 @@ class _Work:
         size = DEFAULT_SIZES.get("darknet" if architecture.startswith("yolo") else self.framework)
         return list(size) if size else None
 
-    def _agrees(self, name: str, fact: Fact) -> bool:
-        """Whether a guess may be taken: always without somebody to ask."""
-        if self.asker is None or name in _PATHS:
-            return True
-        flag = BY_NAME[name].flag if name in BY_NAME else "--label_file"
-        return self.asker.confirm(f"{name} {_shown(fact.value)}, from {fact.source}? ({flag})", True)
+    def _guess(self, entry: Field, fact: Fact) -> None:
+        """Takes a guess, or what a person at the terminal says instead; what the file holds was asked before."""
+        held = self.existing.value(entry.name) if self.existing else None
+        asked = self.asker is not None and entry.name not in _PATHS and held != fact.value
+        answer = self._ask(entry, fact) if asked else fact.value
+        if answer == fact.value:
+            self._put(entry.name, fact.value, "guessed", fact.source)
+        else:
+            self.said[entry.name] = answer
+            self._put(entry.name, answer, "said")
+            self._drop_what_the_user_replaced(keep_others=True)
+
+    def _ask(self, entry: Field, fact: Fact) -> Any:
+        """What a person says to a guess, which is the answer that Enter gives."""
+        assert self.asker is not None
+        question = f"{entry.help} ({entry.flag}); a guess: {fact.source}"
+        if entry.kind == "boolean":
+            return self.asker.confirm(question, fact.value)
+        if entry.values:
+            return self.asker.select(question, entry.values, fact.value)
+        default = _typed(fact.value)
+        return self._text(question, default, lambda said: fact.value if said == default else _coerced(entry.name, said))
+
+    def _text(self, question: str, default: str, read_answer: Callable[[str], Any]) -> Any:
+        """A typed answer as `read_answer` reads it; asks again, with the reason, for one that can't be."""
+        assert self.asker is not None
+        reason = ""
+        while True:
+            try:
+                return read_answer(self.asker.text(reason + question, default))
+            except UsageError as error:
+                reason = f"{error.what}: {error.fix}\n  " if error.fix else f"{error.what}\n  "
 
     def _put(self, name: str, value: Any, how: str, source: str = "") -> None:
         self.result.config.set(name, copy.deepcopy(value))
@@ -221,9 +282,8 @@ class _Work:
             self._put("id", hand, "kept", FILE_NAME)
         elif self.asker is not None:
             proposal = f"{publisher or 'me'}/{_slug(self.folder.resolve().name)}"
-            answer = self.asker.text("Model id, publisher/name (--id)", proposal)
-            parse_id(answer)
-            self._put("id", answer, "said")
+            sides = self._text("Model id, publisher/name (--id)", proposal, parse_id)
+            self._put("id", "/".join(sides), "said")
         else:
             config.set("id", PLACEHOLDER_ID)
             self.result.open["id"] = "give the model an id: aai model configure --id publisher/name"
@@ -237,7 +297,7 @@ class _Work:
         if names is None and classes is not None and config.purpose in NEEDS_LABELS:
             known = known_labels(int(classes.value), self.framework)
             if known is not None:
-                source = f"{known.name}: {classes.value} classes ({classes.source}), and no label file"
+                source = f"{known.name}: the network has as many, and there is no label file"
                 names = Fact(list(known.labels), source, certain=False)
         if names is None:
             if classes is not None and config.purpose in NEEDS_LABELS:
@@ -245,13 +305,31 @@ class _Work:
                     f"pass the names of the {classes.value} classes, one a line: aai model configure --label_file FILE"
                 )
             return
-        shown = Fact(f"{len(names.value)} names in {LABELS_NAME}", names.source, names.certain)
-        if not names.certain and not self._agrees("labels", shown):
+        question = f"Take these {len(names.value)} names, written into {LABELS_NAME}? {names.source} (or --label_file)"
+        new = self.own_labels != tuple(names.value) and not names.certain
+        if new and self.asker is not None and not self.asker.confirm(question, True):
             self.result.open["label_file"] = "pass the class names: aai model configure --label_file FILE"
             return
         self.result.labels = tuple(names.value)
         self._put("label_file", LABELS_NAME, "inferred" if names.certain else "guessed", names.source)
         self.told["label_file"] = LABELS_NAME
+        self.told["labels"] = _digest(_labels_text(self.result.labels))
+
+    def _own_labels(self) -> tuple[str, ...]:
+        """The labels of a file that an earlier run wrote and no hand has changed; empty when there is none.
+
+        They are told anew by the weights, which may have other classes by now.
+        """
+        fact = self.facts.get("label_file")
+        if fact is None or fact.value != LABELS_NAME or fact.source == GIVEN or "labels" not in self.was_told:
+            return ()
+        path = self.folder / LABELS_NAME
+        with translated(path):
+            data = path.read_bytes()
+        if _digest(data) != self.was_told["labels"]:
+            return ()
+        del self.facts["label_file"]
+        return tuple(data.decode("utf-8").splitlines())
 
     def _section(self) -> None:
         """The `aai` section: decoder, input, further files, and what this program told."""
@@ -269,7 +347,7 @@ class _Work:
             else:
                 section.pop(name, None)
         self._extra_files(section)
-        section["told"] = copy.deepcopy(self.told)
+        section["told"] = {name: copy.deepcopy(self.told[name]) for name in sorted(self.told)}
         self.result.config.document["aai"] = section
 
     def _extra_files(self, section: dict[str, Any]) -> None:
@@ -285,18 +363,18 @@ class _Work:
         else:
             section.pop("files", None)
 
-    def _drop_what_the_user_replaced(self) -> None:
-        """A guess stands or falls whole: a mean that the user said does not go with a guessed standard deviation."""
+    def _drop_what_the_user_replaced(self, keep_others: bool = False) -> None:
+        """A guess stands or falls whole: a mean that the user said does not go with a guessed standard deviation.
+
+        With `keep_others`, a guessed scale factor beside that mean is still put to the person who is asked.
+        """
         recipe = self.facts.get("input")
         parts = dict(recipe.value) if recipe else {}
-        own = [
-            name for name in _NORMALISATION if name in self.said or self._hand_made(name) not in (None, [0, 0, 0], 1)
-        ]
-        if own:
+        if any(name in self.said or self._is_own(name) for name in _NORMALISATION):
             parts.pop("std", None)
             for name in _NORMALISATION:
                 fact = self.facts.get(name)
-                if fact is not None and not fact.certain:
+                if fact is not None and not fact.certain and not keep_others:
                     del self.facts[name]
         if "crop" in self.said:
             for name in ("resize", "anchor", "pad"):
@@ -317,24 +395,26 @@ class _Work:
                 missing.append((name, allowed))
             else:
                 answer = self.asker.select(f"{BY_NAME[name].help} ({BY_NAME[name].flag})", allowed)
+                self.said[name] = answer
                 self._put(name, answer, "said")
         if missing:
             reason = self.result.inspection.not_read or "the files do not tell"
             raise UsageError(
-                f"{' and '.join(name for name, _ in missing)} must be given for {self.framework}: {reason}",
+                f"{_and([name for name, _ in missing])} must be given for {self.framework}: {reason}",
                 str(self.result.inspection.model_file),
                 "add {}".format(", ".join(f"{BY_NAME[name].flag} {'|'.join(allowed)}" for name, allowed in missing)),
             )
         if not self.result.config.value("size"):
             if self.asker is not None:
-                answer = self.asker.text("Input size of the network, width x height (--size)", "300x300")
-                self._put("size", _coerced("size", answer), "said")
+                proposal = _typed(self._default(BY_NAME["size"]) or [300, 300])
+                question = "Input size of the network, width x height (--size)"
+                self._put("size", self._text(question, proposal, lambda said: _coerced("size", said)), "said")
             else:
                 self.result.open["size"] = "pass the network's input size: aai model configure --size WIDTH HEIGHT"
 
 
 def _check_given(given: Mapping[str, Any], publisher: str) -> dict[str, Any]:
-    """The user's values in their own types; all that are wrong at once."""
+    """The user's values in their own types."""
     said: dict[str, Any] = {}
     given = dict(given)
     name = given.pop("name", None)
@@ -361,25 +441,34 @@ def _coerced(name: str, value: Any) -> Any:
     try:
         coerced = coerce(entry.kind, value)
     except ValueError as error:
-        raise UsageError(f"{entry.flag}: {name} {error}", entry.flag) from error
+        fix = f"give it as {entry.flag} {_EXAMPLES.get(entry.kind, entry.kind.upper())}"
+        raise UsageError(f"{entry.flag} {error}", entry.flag, fix) from error
     if entry.values and coerced not in entry.values:
         raise UsageError(f'{entry.flag} can\'t be "{coerced}"', entry.flag, choose(str(coerced), entry.values))
     return coerced
 
 
-def _existing(folder: Path) -> dict[str, Any]:
+def _existing(folder: Path, said: Mapping[str, Any]) -> dict[str, Any]:
     """The document that is there already, nested; {} when there is none.
 
     Raises:
-        InvalidFiles: it can't be read as JSON, or holds something of a wrong type: a person should look first.
+        InvalidFiles: it can't be read as JSON, or holds something of a wrong type that the user has not said anew: a
+            person should look first.
     """
-    if not (folder / FILE_NAME).is_file():
+    try:
+        config, findings = read(folder)
+    except NotFound:
         return {}
-    config, findings = read(folder)
-    wrong = [f for f in findings if f.level == "error" and "is missing" not in f.what]
+    wrong = [f for f in findings if f.level == "error" and "is missing" not in f.what and not _said_anew(f, said)]
     if wrong:
         raise InvalidFiles(f"{FILE_NAME} has errors", wrong, str(folder / FILE_NAME))
     return config.document
+
+
+def _said_anew(finding: Finding, said: Mapping[str, Any]) -> bool:
+    """Whether a finding is on a field that the user gives by flag, which mends it."""
+    place = finding.where.rpartition(", ")[2]
+    return place.replace("model_parameters.", "") in said
 
 
 def _find(folder: Path, said: Mapping[str, Any], existing: Mapping[str, Any]) -> dict[str, Fact]:
@@ -405,10 +494,25 @@ def _check(result: Configured) -> None:
     result.findings = [f for f in findings if f.level == "warning" and not f.where.endswith((", id", *open_places))]
 
 
+def _and(words: Sequence[str]) -> str:
+    """a; a and b; a, b and c."""
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+
+
 def _slug(name: str) -> str:
     words = "".join(c if c.isalnum() and c.isascii() else " " for c in name.lower()).split()
     return "-".join(words)[:64] or "model"
 
 
-def _shown(value: Any) -> str:
-    return "x".join(str(v) for v in value) if isinstance(value, list) else str(value)
+def _typed(value: Any) -> str:
+    """A value as people type it: 416 416, 0.00392157."""
+    numbers = value if isinstance(value, list) else [value]
+    return " ".join(f"{number:.6g}" if isinstance(number, float) else str(number) for number in numbers)
+
+
+def _labels_text(labels: Sequence[str]) -> bytes:
+    return ("\n".join(labels) + "\n").encode("utf-8")
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"

@@ -14,8 +14,8 @@ from typing import Any, Callable, Mapping
 
 from aai.core.fields import ARCHITECTURES, BY_NAME, FIELDS, PARAMETERS, PLACEHOLDER_ID, TOP, Field, applies_to
 from aai.core.names import did_you_mean
-from aai.errors import Finding, InvalidFiles
-from aai.storage import read_json, write_json
+from aai.errors import Finding, InvalidFiles, NotFound, UsageError
+from aai.storage import read_json, translated, write_json
 
 FILE_NAME = "alwaysai.model.json"
 SCHEMA = 1
@@ -194,10 +194,28 @@ def load(folder: Path) -> ModelConfig:
     return config
 
 
+def check_folder(folder: Path) -> None:
+    """Raises what is wrong with `folder` as the folder of a model.
+
+    Raises:
+        NotFound: it is not there.
+        UsageError: it is a file.
+        NotAllowed: the rights forbid looking at it.
+    """
+    with translated(folder):
+        if folder.is_dir():
+            return
+        if folder.exists():
+            fix = f"name its folder: {folder.parent}"
+            raise UsageError("a file is given, where the folder of a model belongs", str(folder), fix)
+    raise NotFound("there is no such folder", str(folder), "name the folder that holds the weights")
+
+
 def read(folder: Path) -> tuple[ModelConfig, list[Finding]]:
     """The configuration in `folder` with all findings on its types and values; see `load`."""
+    check_folder(folder)
     path = folder / FILE_NAME
-    document = read_json(path, "make it: aai model configure")
+    document = read_json(path, "make it: aai model configure" + ("" if folder == Path() else f" {folder}"))
     normal, findings = normalise(document, str(path))
     return ModelConfig(normal, folder), findings
 
@@ -208,7 +226,8 @@ def normalise(document: Any, where: str = FILE_NAME) -> tuple[dict[str, Any], li
     Reads the nested form and the flat form; numbers and booleans written as text; blanks around names.
     """
     if not isinstance(document, dict):
-        return {}, [Finding("error", f"the file holds {_kind(document)} where an object belongs", where, None)]
+        fix = "move the file away, then make it anew: aai model configure"
+        return {}, [Finding("error", f"the file holds {_kind(document)} where an object belongs", where, fix)]
     document = copy.deepcopy(document)
     findings: list[Finding] = []
     parameters = document.get(PARAMETERS, {})
@@ -225,7 +244,8 @@ def normalise(document: Any, where: str = FILE_NAME) -> tuple[dict[str, Any], li
         if entry.name in holder:
             _take(holder, entry, f"{where}, {prefix}{entry.name}", findings)
     _check_version(document, where, findings)
-    _check_required(document, parameters, where, findings)
+    if not any(finding.where == f"{where}, {PARAMETERS}" for finding in findings):
+        _check_required(parameters, where, findings)
     _check_aai(document, where, findings)
     return document, findings
 
@@ -321,17 +341,24 @@ def _items(value: Any, separators: str) -> list[Any]:
 def _numbers(value: Any) -> list[float]:
     items = [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else _items(value, ",")
     if len(items) not in (1, 3):
-        raise ValueError(f"has {len(items)} numbers, where one or three belong")
+        raise ValueError(f"has {_count(items)}, where one or three belong")
     return [_number(v) for v in items]
 
 
 def _size(value: Any) -> list[int]:
-    items = [_integer(v) for v in _items(value, ",xX")]
+    try:
+        items = [_integer(v) for v in _items(value, ",xX")]
+    except ValueError:
+        raise ValueError(f"is {_kind(value)}, where two whole numbers belong: width and height") from None
     if len(items) != 2:
-        raise ValueError(f"has {len(items)} numbers, where two belong: width and height")
+        raise ValueError(f"has {_count(items)}, where two belong: width and height")
     if min(items) < 1 or max(items) > 65535:
         raise ValueError(f"is {items[0]}x{items[1]}, where two numbers from 1 to 65535 belong")
     return items
+
+
+def _count(items: list[Any]) -> str:
+    return "1 number" if len(items) == 1 else f"{len(items)} numbers"
 
 
 def _names(value: Any) -> list[str]:
@@ -382,7 +409,7 @@ def _check_version(document: dict[str, Any], where: str, findings: list[Finding]
         )
 
 
-def _check_required(document: dict[str, Any], parameters: dict[str, Any], where: str, findings: list[Finding]) -> None:
+def _check_required(parameters: dict[str, Any], where: str, findings: list[Finding]) -> None:
     framework = parameters.get("framework_type")
     for name in ("framework_type", "purpose", "model_file"):
         if not parameters.get(name) and not any(f.where.endswith(f".{name}") for f in findings):

@@ -12,7 +12,7 @@ import pytest
 from aai.core.configure import Configured, configure
 from aai.core.fields import FIELDS, PLACEHOLDER_ID, applies_to
 from aai.core.model_config import FILE_NAME
-from aai.errors import BadWeights, InvalidFiles, NotFound, UsageError
+from aai.errors import AaiError, BadWeights, InvalidFiles, NotFound, UsageError
 from tests.model_maker import onnx_bytes, value_info
 
 TENSOR_RT = {
@@ -261,7 +261,7 @@ def test_a_person_is_asked_only_for_what_is_open(yolo: Path) -> None:
 
 
 def test_a_person_confirms_guesses_and_may_say_no(yolox: Path) -> None:
-    person = Person(labels=False)
+    person = Person(**{"80 names": False})
     result = configure(yolox, {"id": "acme/yolox"}, person)
     assert len(person.asked) == 1
     assert "--label_file" in person.asked[0]
@@ -277,6 +277,139 @@ def test_a_person_gives_id_purpose_and_size_when_nothing_tells_them(tmp_path: Pa
     assert result.config.purpose == "Classification"
     assert result.config.parameters["size"] == [64, 48]
     assert all("--" in question for question in person.asked)
+
+
+def test_a_guess_is_the_default_of_its_question(classifier: Path) -> None:
+    person = Person(**{"--mean": "0 0 0", "--swaprb": False})
+    result = configure(classifier, {"id": "acme/net"}, person)
+    assert [word for question in person.asked for word in question.split() if word.startswith("(--")] == [
+        "(--purpose);",
+        "(--mean);",
+        "(--scalefactor);",
+        "(--swaprb);",
+        "(--softmax);",
+    ]
+    parameters = result.config.parameters
+    assert (parameters["mean"], parameters["swaprb"], parameters["scalefactor"]) == ([0, 0, 0], False, 1 / 255)
+    assert (how(result)["mean"], how(result)["scalefactor"], how(result)["swaprb"]) == ("said", "guessed", "said")
+
+
+def test_a_guessed_deviation_does_not_stay_beside_a_mean_of_a_person(classifier: Path) -> None:
+    assert configure(classifier, {}).config.aai["input"]["std"]
+    configure(classifier, {"id": "acme/net"}, Person(**{"--mean": "0 0 0"})).write()
+    again = configure(classifier, {})
+    assert "std" not in again.config.aai.get("input", {})
+    assert again.config.parameters["mean"] == [0, 0, 0]
+
+
+def test_a_person_is_not_asked_twice_for_the_same_guess(classifier: Path, yolox: Path) -> None:
+    configure(classifier, {"id": "acme/net", "model_file": "net.onnx"}, Person(**{"--softmax": False})).write()
+    person = Person()
+    again = configure(classifier, {"model_file": "net.onnx"}, person)
+    assert person.asked == []
+    assert again.config.parameters["softmax"] is False
+    configure(yolox, {"id": "acme/x", "model_file": "yolox_nano.onnx"}, Person()).write()
+    configure(yolox, {"model_file": "yolox_nano.onnx"}, person)
+    assert person.asked == []
+
+
+def test_a_slip_at_a_question_is_asked_again_with_the_reason(tmp_path: Path) -> None:
+    put(tmp_path, model__caffemodel="\x0a\x04name", deploy__prototxt='name: "net"\n')
+    ids, sizes = iter(["my net", "acme/net"]), iter(["big", "0 1", "64 48"])
+
+    class Clumsy(Person):
+        def text(self, question: str, default: str = "") -> str:
+            self.asked.append(question)
+            return next(sizes if "--size" in question else ids)
+
+    person = Clumsy()
+    result = configure(tmp_path, {"framework_type": "caffe"}, person)
+    assert (result.config.id, result.config.parameters["size"]) == ("acme/net", [64, 48])
+    assert '"my net" is not a model id' in person.asked[1]
+    assert "two whole numbers belong" in person.asked[-2]
+
+
+def test_the_size_that_a_chosen_architecture_has_is_proposed(tmp_path: Path) -> None:
+    put(tmp_path, net__hef="x")
+    person = Person()
+    given = {"framework_type": "hailo", "model_file": "net.hef", "id": "a/b", "purpose": "ObjectDetection"}
+    assert configure(tmp_path, given, person).config.parameters["size"] == [320, 320]
+    assert "--architecture" in person.asked[0]
+
+
+def test_files_that_the_user_named_are_still_those_on_the_next_run(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        data = onnx_bytes([value_info("in", [1, 3, 32, 32])], [value_info("out", [1, 2])])
+        (tmp_path / f"{name}.onnx").write_bytes(data)
+        (tmp_path / f"{name}-labels.txt").write_text(f"x{name}\ny{name}\n")
+    configure(tmp_path, {"model_file": "b.onnx", "label_file": "b-labels.txt"}).write()
+    again = configure(tmp_path, {"id": "acme/net"})
+    again.write()
+    third = configure(tmp_path, {}).config.parameters
+    assert (third["model_file"], third["label_file"]) == ("b.onnx", "b-labels.txt")
+    assert how(again)["model_file"] == "kept"
+
+
+def test_an_engine_of_unknown_content_takes_its_id_on_a_second_run(tmp_path: Path) -> None:
+    put(tmp_path, newModel__bin="xx", newModel__names="a\n")
+    configure(tmp_path, TENSOR_RT).write()
+    assert configure(tmp_path, {"id": "acme/engine"}).config.parameters["framework_type"] == "tensor-rt"
+
+
+def test_labels_that_an_earlier_run_wrote_follow_the_weights(tmp_path: Path) -> None:
+    def network(names: dict[int, str]) -> bytes:
+        return onnx_bytes(
+            [value_info("images", [1, 3, 640, 640])],
+            [value_info("output0", [1, 4 + len(names), 8400])],
+            metadata={"names": str(names), "task": "detect"},
+        )
+
+    (tmp_path / "net.onnx").write_bytes(network({0: "cat", 1: "dog"}))
+    configure(tmp_path, {"id": "acme/net"}).write()
+    (tmp_path / "net.onnx").write_bytes(network({0: "hen", 1: "cow", 2: "pig"}))
+    assert [path.name for path in configure(tmp_path, {}).write()] == ["labels.txt", FILE_NAME]
+    assert (tmp_path / "labels.txt").read_text().split() == ["hen", "cow", "pig"]
+    (tmp_path / "labels.txt").write_text("a\nb\nc\n")
+    kept = configure(tmp_path, {})
+    kept.write()
+    assert (tmp_path / "labels.txt").read_text().split() == ["a", "b", "c"]
+    assert kept.config.parameters["label_file"] == "labels.txt"
+
+
+def test_a_run_that_changes_nothing_says_that_it_wrote_nothing(yolox: Path) -> None:
+    assert len(configure(yolox, {"id": "acme/yolox"}).write()) == 2
+    assert configure(yolox, {}).write() == []
+
+
+def test_labels_are_not_left_behind_when_the_configuration_can_not_be_written(yolox: Path) -> None:
+    (yolox / FILE_NAME).mkdir()
+    with pytest.raises(AaiError):
+        configure(yolox, {"id": "acme/yolox"}).write()
+    assert not (yolox / "labels.txt").exists()
+
+
+def test_a_flag_mends_a_value_of_a_wrong_type(yolo: Path) -> None:
+    configure(yolo, {"id": "acme/yolo"}).write()
+    document = json.loads((yolo / FILE_NAME).read_text())
+    document["public"] = "perhaps"
+    document["model_parameters"]["purpose"] = "Detection"
+    (yolo / FILE_NAME).write_text(json.dumps(document))
+    with pytest.raises(InvalidFiles, match="perhaps"):
+        configure(yolo, {"purpose": "ObjectDetection"})
+    mended = configure(yolo, {"purpose": "ObjectDetection", "public": "false"}).config
+    assert (mended.purpose, mended.document["public"]) == ("ObjectDetection", False)
+
+
+def test_weights_in_place_of_their_folder_are_named(yolox: Path) -> None:
+    with pytest.raises(UsageError, match="a file is given") as caught:
+        configure(yolox / "yolox_nano.onnx", {})
+    assert str(yolox) in str(caught.value.fix)
+
+
+def test_a_value_that_a_flag_can_not_have_comes_with_the_form(yolox: Path) -> None:
+    with pytest.raises(UsageError, match="--size has 1 number, where two belong") as caught:
+        configure(yolox, {"size": "416"})
+    assert caught.value.fix == "give it as --size WIDTH HEIGHT, such as 416 416"
 
 
 def test_yes_asks_nothing(yolox: Path) -> None:

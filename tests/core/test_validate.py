@@ -11,6 +11,7 @@ import pytest
 from aai.core.configure import configure
 from aai.core.model_config import FILE_NAME, normalise
 from aai.core.validate import validate
+from aai.errors import NotFound, UsageError
 from tests.model_maker import onnx_bytes, value_info
 
 
@@ -49,7 +50,7 @@ def test_a_folder_in_good_order_has_no_finding(folder: Path) -> None:
     [
         ({"size": [32, 32]}, "size is 32x32, and the network's input is 32x24"),
         ({"size": None}, "size is missing"),
-        ({"size": "big"}, 'size is the text "big", where a number belongs'),
+        ({"size": "big"}, 'size is the text "big", where two whole numbers belong'),
         ({"model_file": "nett.onnx"}, 'did you mean "net.onnx"'),
         ({"model_file": "../net.onnx"}, "model_parameters.model_file"),
         ({"model_file": "/etc/passwd"}, "model_parameters.model_file"),
@@ -179,3 +180,22 @@ def test_a_file_that_is_no_object_is_a_finding(tmp_path: Path, content: str) -> 
 def test_normalising_twice_is_normalising_once() -> None:
     once, _ = normalise(REAL_FILE)
     assert normalise(once)[0] == once
+
+
+def test_a_folder_that_is_not_there_is_not_told_as_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="there is no such folder"):
+        validate(tmp_path / "nothing")
+    (tmp_path / "net.onnx").write_text("x")
+    with pytest.raises(UsageError, match="a file is given"):
+        validate(tmp_path / "net.onnx")
+    with pytest.raises(NotFound, match=r"alwaysai\.model\.json is not there") as caught:
+        validate(tmp_path)
+    assert caught.value.fix == f"make it: aai model configure {tmp_path}"
+
+
+def test_parameters_of_a_wrong_type_are_one_finding(tmp_path: Path) -> None:
+    (tmp_path / "alwaysai.model.json").write_text('{"id": "a/b", "model_parameters": []}')
+    assert [line.split(" | ")[0] for line in errors(tmp_path)][:1] == [
+        "model_parameters is a list, where an object belongs"
+    ]
+    assert not any("is missing" in line and "size" not in line for line in errors(tmp_path))

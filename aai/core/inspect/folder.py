@@ -24,6 +24,9 @@ from aai.errors import AaiError, NotFound, UsageError
 
 FILE_FIELDS = ("model_file", "config_file", "label_file", "colors_file")
 
+GIVEN = "given"
+"""The source of what the user has said."""
+
 _LOOSE_SUFFIXES = {
     "tensor-rt": (".bin", ".engine", ".plan", ".trt"),
     "hailo": (".bin", ".hef"),
@@ -44,7 +47,7 @@ def find_files(folder: Path, given: Mapping[str, str]) -> dict[str, Fact]:
 
     Returns:
         Facts for framework_type and model_file, and for config_file, label_file and colors_file where there is one.
-        Paths are relative to `folder`, with forward slashes. What the user gave is among them, with the source "given".
+        Paths are relative to `folder`, with forward slashes. What the user gave is among them, with the source `GIVEN`.
 
     Raises:
         NotFound: the folder, a file that was named, or anything that could be a model is not there.
@@ -83,7 +86,7 @@ def _given_file(listing: Listing, name: str, value: str) -> Fact:
         raise NotFound(
             f'{name} "{value}" is not there', str(listing.folder), near or f"name a file of the folder: --{name} FILE"
         )
-    return Fact(PurePosixPath(*Path(value).parts).as_posix(), "given")
+    return Fact(PurePosixPath(*Path(value).parts).as_posix(), GIVEN)
 
 
 def _find_model(listing: Listing, framework: str, config: Fact | None) -> Fact:
@@ -174,7 +177,7 @@ def _framework(listing: Listing, model: PurePosixPath, given: str) -> Fact:
                 f"{path}: its content is {kind}",
                 f"name the right file, or give the framework as --framework {own}",
             )
-        return Fact(given, "given")
+        return Fact(given, GIVEN)
     if own is None:
         raise UsageError(
             f"what {model} is can't be told from its content or its name",
