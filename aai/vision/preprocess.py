@@ -120,7 +120,7 @@ class Preprocessor:
         self._planes: list[Array] = [np.empty(inner, np.uint8) for _ in range(3)] if colours else []
         ordered = (self._planes[::-1] if recipe.swaprb else self._planes) or [self._scaled]
         first = self._tensor[0] if recipe.layout == "NCHW" else np.moveaxis(self._tensor[0], 2, 0)
-        border = np.full((1, 1), round(recipe.pad), np.uint8)
+        border = np.full((1, 1), min(255, max(0, round(recipe.pad))), np.uint8)
         self._steps = []
         for plane, channel, gain, bias in zip(ordered, first, self._gain, self._bias):
             _convert(border, channel, gain, bias)

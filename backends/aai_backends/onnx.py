@@ -99,8 +99,7 @@ class OnnxBackend:
     def close(self) -> None:
         """Frees the session and its buffers."""
         self._session = self._binding = None
-        self._bound.clear()
-        self._fixed.clear()
+        self._bound, self._fixed = {}, {}
 
     def _bind(self, spec: TensorSpec, tensor: Array) -> None:
         wanted = self._shapes[spec.name]
@@ -119,7 +118,7 @@ class OnnxBackend:
 
     def _collect(self) -> dict[str, Array]:
         if self._fixed:
-            return self._fixed.copy()
+            return self._fixed
         values = self._binding.get_outputs()
         found = {spec.name: np.asarray(value.numpy()) for spec, value in zip(self.outputs, values)}
         if all(_is_fixed(spec) and found[spec.name].shape == spec.shape for spec in self.outputs):
@@ -127,7 +126,7 @@ class OnnxBackend:
             self._fixed = {name: np.ascontiguousarray(array) for name, array in found.items()}
             for name, array in self._fixed.items():
                 self._binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
-            return self._fixed.copy()
+            return self._fixed
         # Outputs of a size that only the run tells: the binding must be cleared of this run's arrays.
         for spec in self.outputs:
             self._binding.bind_output(spec.name)

@@ -69,6 +69,12 @@ def test_a_letterbox_at_the_top_left_takes_its_own_pad() -> None:
     assert (placement.offset_x, placement.offset_y) == (0, 0)
 
 
+@pytest.mark.parametrize(("pad", "value"), [(-3, 0), (400, 255), (113.6, 114)])
+def test_a_pad_that_no_pixel_can_have_is_the_nearest_that_one_can(pad: float, value: int) -> None:
+    tensor, _ = Preprocessor(InputRecipe(size=(8, 8), resize="letterbox", pad=pad))(np.full((1, 8, 3), 9, np.uint8))
+    assert np.unique(tensor).tolist() == sorted({9, value})
+
+
 def test_the_border_is_right_after_frames_of_another_shape() -> None:
     preprocess = Preprocessor(InputRecipe(size=(64, 64), resize="letterbox"))
     first = preprocess(FRAMES["wide"])[0].copy()
