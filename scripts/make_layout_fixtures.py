@@ -2,8 +2,8 @@
 
 The tests hold our decoders against these files. Run it in an environment of its own, which nothing else here needs:
 
-    python -m venv /tmp/layouts && /tmp/layouts/bin/pip install torch torchvision ultralytics yolov5
-    /tmp/layouts/bin/python scripts/make_layout_fixtures.py
+    python -m venv .venv-layouts && .venv-layouts/bin/pip install torch torchvision ultralytics yolov5
+    .venv-layouts/bin/python scripts/make_layout_fixtures.py
 
 Each network is the package's own definition with random weights, its last layers scaled so that scores spread over
 0..1; decoding, suppression and the way back to the picture are the package's own code. Only numbers are kept.
