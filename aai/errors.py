@@ -17,8 +17,7 @@ Any other exception that reaches the command line is a fault of this program: ex
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any, NamedTuple, Sequence
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
@@ -115,8 +114,7 @@ class StorageFailed(AaiError):
     code = "storage"
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that is wrong, or looks wrong, in a file of the user.
 
     Args:

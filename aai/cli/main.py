@@ -39,13 +39,22 @@ NOUNS = {
 @click.group(
     cls=LazyGroup,
     table=NOUNS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"]},
     help=f"Take a trained vision model from its folder to the devices that run it.\n\n{EXAMPLES}",
     epilog="Every command has --help. Exit codes: docs/reference/exit-codes.md.",
 )
 @click.version_option(__version__, prog_name="aai", message="%(prog)s %(version)s")
 def cli() -> None:
     """Take a trained vision model from its folder to the devices that run it."""
+
+
+def _help_width() -> int:
+    """Columns for help, at most 98. Asked of `os`: click asks shutil, whose import costs a tenth of the start-up."""
+    try:
+        columns = int(os.environ.get("COLUMNS") or os.get_terminal_size(sys.stdout.fileno()).columns)
+    except (OSError, ValueError):
+        columns = 80
+    return max(min(columns, 100) - 2, 50)
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
@@ -59,7 +68,7 @@ def run(words: Sequence[str]) -> int:
     own_words = words[: words.index("--")] if "--" in words else words
     _print_what_the_stream_can_not_hold()
     try:
-        result = cli.main(args=list(words), prog_name="aai", standalone_mode=False)
+        result = cli.main(args=list(words), prog_name="aai", standalone_mode=False, terminal_width=_help_width())
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
