@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "backends")]
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import onnxruntime as ort  # noqa: E402
+from table import Row, show  # noqa: E402
 
 from aai.core.model_config import ModelConfig, normalise  # noqa: E402
 from aai.vision.image import read_image  # noqa: E402
@@ -63,18 +64,15 @@ def main() -> int:
     zoo = Path(os.environ.get("AAI_ZOO") or ROOT.parent / "shared" / "zoo")
     cv2.setNumThreads(1)
     frame = cv2.resize(read_image(zoo / "images" / "dog.jpg"), (1280, 720))
-    worst = 0.0
+    rows = []
     for path, document in MODELS.items():
         config = ModelConfig(normalise({"id": f"bench/{Path(path).name}", **document})[0], zoo / path)
         detector = ObjectDetection(path, config).load(threads=1)
         whole, bare = measure(lambda d=detector: d.detect_objects(frame), bare_engine(config, frame), rounds)
-        worst = max(worst, whole / bare)
-        objects = len(detector.detect_objects(frame))
-        print(
-            f"{path:32} {detector.engine:20} detect_objects {whole:6.2f} ms  bare engine {bare:6.2f} ms  "
-            f"ratio {whole / bare:.3f}  (target {TARGET:.2f})  {objects} objects"
-        )
-    return int(worst > TARGET)
+        what = f"detect_objects, {Path(path).name}: CPU, to the bare engine"
+        note = f"{whole:.2f} ms to {bare:.2f} ms, {len(detector.detect_objects(frame))} objects, {detector.engine}"
+        rows.append(Row(what, whole / bare, "x", TARGET, note))
+    return show(rows)
 
 
 def bare_engine(config: ModelConfig, frame: np.ndarray) -> Callable[[], Any]:
