@@ -6,7 +6,6 @@ import contextlib
 import errno
 import json
 import os
-import secrets
 import shlex
 import stat
 from pathlib import Path
@@ -87,7 +86,7 @@ def write_bytes(path: Path, data: bytes, mode: int | None = None) -> None:
                 path.chmod(mode)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+        scratch = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
         try:
             # The kernel takes the umask off these rights; asking for the umask would change it for all threads.
             handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Mapping
 
 from aai.core.app_config import LOCAL_VERSION
 from aai.core.install_plan import InstallOptions, Task
 from aai.core.installed import RECEIPT, InstalledFile, Receipt
-from aai.core.local_model import LocalModel, read_local_model
 from aai.core.target import Choice, Machine, choose_variant
 from aai.errors import Finding, IntegrityError, InvalidFiles, NotFound
 from aai.package.oci import MODEL_FILE_NAME
@@ -18,6 +17,9 @@ from aai.package.read import read_index, read_manifest
 from aai.package.sealed import digest_of
 from aai.ports import ContentStore, Registry
 from aai.storage import translated
+
+if TYPE_CHECKING:
+    from aai.core.local_model import LocalModel
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ def contents_of(site: Site, task: Task) -> Contents:
 
 
 def _local_contents(folder: Path, task: Task) -> Contents:
+    from aai.core.local_model import read_local_model
+
     source = task.locked.source(folder)
     if not source.is_dir():
         fix = f"put it back, or take the model off the app: aai app models remove {task.model_id}"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable, Protocol
+from typing import TYPE_CHECKING, Callable, Protocol
 
 from aai.package.oci import PIECE_BYTES
 from aai.ports import PackageFile
 from aai.storage import translated
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 BUFFER_BYTES = 1024 * 1024
 _BUFFERS = 4
@@ -77,6 +79,8 @@ def read_through(file: Source, first: Consumer, second: Consumer) -> int:
     `second` runs in a thread of its own: hashlib and the file calls let go of the GIL, so that the two work at the
     same time. A consumer must not keep the memory that it is given. Memory use does not depend on the file.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     size_bytes = 0
     buffers = [memoryview(bytearray(BUFFER_BYTES))]
     pending: list[Future[None]] = []
