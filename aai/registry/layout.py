@@ -26,6 +26,7 @@ from aai.registry.transfer import SourceError, copy_file
 from aai.storage import storage_error, translated, write_bytes
 
 MOST_DOCUMENT_BYTES = 64 * 1024 * 1024
+_COMPARE_BYTES = 1024 * 1024
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
 
@@ -108,8 +109,8 @@ class Layout:
     def add(self, package: Package) -> None:
         """Puts documents and files of `package` in their place, on the disk for good.
 
-        Call it with the lock held. A file that was staged takes the place of one that is there, which costs nothing and
-        mends a damaged one; of others, only those are copied that are not there in their size.
+        Call it with the lock held. What is there already stays, unless it is damaged: it has another size, or other bytes
+        than a file that was staged, whose digest was just taken.
 
         Raises:
             IntegrityError: a file is not the one any more that the package was built of.
@@ -121,10 +122,18 @@ class Layout:
             for digest, data in {**package.documents, package.digest: package.index}.items():
                 write_bytes(self.blob_path(digest), data)
         for file in package.files:
-            if is_staged(file.source, self.folder) or not _has_size(self.blob_path(file.digest), file.size_bytes):
+            with translated(self.blobs):
+                there = self._has(file)
+            if not there:
                 self._add_file(file)
         with translated(self.blobs):
             sync_folder(self.blobs)
+
+    def _has(self, file: PackageFile) -> bool:
+        path = self.blob_path(file.digest)
+        if not path.is_file() or path.stat().st_size != file.size_bytes:
+            return False
+        return not is_staged(file.source, self.folder) or _same_bytes(file.source, path)
 
     def _add_file(self, file: PackageFile) -> None:
         target = self.blob_path(file.digest)
@@ -169,8 +178,14 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def _has_size(path: Path, size_bytes: int) -> bool:
-    return path.is_file() and path.stat().st_size == size_bytes
+def _same_bytes(first: Path, second: Path) -> bool:
+    with first.open("rb", buffering=0) as one, second.open("rb", buffering=0) as other:
+        while True:
+            data = one.read(_COMPARE_BYTES)
+            if data != other.read(_COMPARE_BYTES):
+                return False
+            if not data:
+                return True
 
 
 def _unreadable(path: Path, error: OSError) -> RegistryError:
