@@ -109,8 +109,8 @@ class Layout:
     def add(self, package: Package) -> None:
         """Puts documents and files of `package` in their place, on the disk for good.
 
-        Call it with the lock held. What is there already stays, unless it is damaged: it has another size, or other bytes
-        than a file that was staged, whose digest was just taken.
+        Call it with the lock held. What is there already stays, unless it is damaged: it has another size, or other
+        bytes than a file that was staged, whose digest was just taken.
 
         Raises:
             IntegrityError: a file is not the one any more that the package was built of.
