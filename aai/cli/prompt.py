@@ -6,32 +6,34 @@ from typing import Any, Sequence
 
 
 class TerminalPrompter:
-    """Asks with questionary, which is imported with the first question. Ctrl-C ends the command."""
+    """Asks with questionary, which is imported with the first question. Ctrl-C ends the command.
+
+    Questions go to stderr, so that stdout holds nothing but the answer of the command.
+    """
 
     def select(self, question: str, choices: Sequence[str], default: str | None = None) -> str:
         """One of `choices`."""
         import questionary
 
-        return str(_answer(questionary.select(question, choices=list(choices), default=default)))
+        asked = questionary.select(question, choices=list(choices), default=default, output=_terminal())
+        return str(asked.unsafe_ask())
 
     def text(self, question: str, default: str = "") -> str:
         """A line of text, blanks around it taken off."""
         import questionary
 
-        return str(_answer(questionary.text(question, default=default))).strip()
+        return str(questionary.text(question, default=default, output=_terminal()).unsafe_ask()).strip()
 
     def confirm(self, question: str, default: bool = False) -> bool:
         """Yes or no."""
         import questionary
 
-        return bool(_answer(questionary.confirm(question, default=default)))
+        return bool(questionary.confirm(question, default=default, output=_terminal()).unsafe_ask())
 
 
-def _answer(question: Any) -> Any:
-    # Questions go to stderr, so that stdout holds nothing but the answer of the command.
+def _terminal() -> Any:
     import sys
 
     from prompt_toolkit.output import create_output
 
-    question.application.output = create_output(stdout=sys.stderr)
-    return question.unsafe_ask()
+    return create_output(stdout=sys.stderr)
