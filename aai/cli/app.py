@@ -63,7 +63,7 @@ def configure(
       aai app configure
       aai app configure --project shelves
     """
-    from aai.core.app_config import APP_FILE, load_app
+    from aai.core.app_config import APP_FILE, PROJECT_FILE, load_app
     from aai.core.scaffold import configure_app
 
     made = configure_app(Path.cwd(), project, registry() if project else None, dry_run)
@@ -75,10 +75,11 @@ def configure(
         out.line(f"{'kept':11}{', '.join(made.kept)}")
     if made.project:
         out.line(f"{'project':11}{made.project}")
-    if (Path.cwd() / APP_FILE).is_file() and load_app(Path.cwd()).models:
-        out.hint("aai app install")
+    has_models = (Path.cwd() / APP_FILE).is_file() and bool(load_app(Path.cwd()).models)
+    if PROJECT_FILE in made.created or (made.project and not has_models):
+        out.hint("aai app models sync")
     else:
-        out.hint("aai app models sync" if made.project else "aai app models add publisher/name")
+        out.hint("aai app install" if has_models else "aai app models add publisher/name")
 
 
 @click.command(name="install")

@@ -151,7 +151,7 @@ def remove(
 def remove_all(
     local: bool, dry_run: bool, registry: Callable[[], Registry], out: Output, yes: bool, asker: Prompter | None
 ) -> None:
-    r"""Take all models off this app.
+    r"""Take all models off this app, and off the project that it follows unless --local.
 
     \b
     Examples:
@@ -161,7 +161,8 @@ def remove_all(
 
     chosen = registry()
     plan = plan_remove_all(Path.cwd(), chosen, local)
-    _confirm(plan, f"Take {len(plan.changes)} models off this app?", yes, asker, dry_run)
+    where = f"this app and the project {plan.project}" if plan.project_remove else "this app"
+    _confirm(plan, f"Take {len(plan.changes)} models off {where}?", yes, asker, dry_run)
     _carry_out(plan, chosen, out, dry_run)
 
 

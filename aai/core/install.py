@@ -171,7 +171,9 @@ def _planned(site: Site, tasks: Sequence[Task]) -> list[ModelResult]:
 def _expected(folder: Path, task: Task, contents: Contents | None) -> ModelResult:
     if contents is None or _is_the_same(task, contents.receipt):
         return untouched(folder, replace(task, action=NOTHING, reason=""))
-    files = contents.files.values()
+    size_bytes = sum(file.size_bytes for file in contents.files.values())
+    if contents.local is not None:
+        size_bytes += contents.local.files[MODEL_FILE_NAME][0]
     return ModelResult(
         task.model_id,
         task.action,
@@ -181,7 +183,7 @@ def _expected(folder: Path, task: Task, contents: Contents | None) -> ModelResul
         contents.receipt.variant,
         task.reason,
         contents.receipt.reason,
-        sum(file.size_bytes for file in files),
+        size_bytes,
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Mapping
 
 from aai.core.app_config import APP_FILE, LOCAL_VERSION, PROJECT_FILE, AppConfig, load_app, read_app_file, read_project
-from aai.core.lock import Lock, LockedModel, load_lock, local_path
+from aai.core.lock import LOCK_FILE, Lock, LockedModel, load_lock, local_path
 from aai.core.names import parse_reference
 from aai.core.references import Wish, raise_missing, resolve_reference
 from aai.core.resolve import KEEP, REMOVE, Change, Plan, change_for
@@ -28,14 +28,16 @@ def plan_sync(folder: Path, registry: Registry, from_: Path | None = None) -> Pl
     Args:
         folder: the app's folder.
         registry: where project and versions are.
-        from_: instead of the project: an app's folder, its alwaysai.app.json, an alwaysai.project.json, or a text file
-            with ID, ID@VERSION or ID@TAG on each line (`#` starts a comment).
+        from_: instead of the project: an app's folder, its alwaysai.app.json or lock, an alwaysai.project.json, or a
+            text file with ID, ID@VERSION or ID@TAG on each line (`#` starts a comment).
 
     Raises:
         NotFound: the app follows no project, or there is no such project, source, model, version or tag.
         InvalidFiles: the source can't be read.
     """
     app, lock = load_app(folder), load_lock(folder)
+    if from_ is not None and from_.name == LOCK_FILE:
+        from_ = from_.parent
     if from_ is None or from_.name == PROJECT_FILE:
         wanted = _from_project(folder if from_ is None else from_.parent, registry)
     elif from_.is_dir() or from_.suffix == ".json":

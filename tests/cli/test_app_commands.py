@@ -119,6 +119,9 @@ def test_configure_makes_an_app_and_says_what_comes_next(
     aai("app", "configure", "--project", "shelves")
     assert "next: aai app models sync" in aai.err
     aai("app", "models", "add", "acme/yolo")
+    lab.registry.create_project("doors")
+    aai("app", "configure", "--project", "doors")
+    assert "next: aai app models sync" in aai.err
     aai("app", "configure")
     assert "next: aai app install" in aai.err
     aai("app", "configure", "--project", "shelfs", code=3)
@@ -159,6 +162,20 @@ def test_remove_all_needs_a_yes(lab: Lab, aai: Shell) -> None:
     aai("app", "models", "remove-all", "--yes")
     assert pins(lab) == {}
     assert aai("app", "models", "remove-all") == "nothing to change\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [([], "off this app and the project shelves?"), (["--local"], "off this app?")]
+)
+def test_remove_all_asks_for_all_that_it_does(
+    lab: Lab, aai: Shell, words: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    somebody = Yes(False)
+    monkeypatch.setattr("aai.cli.options.terminal_prompter", lambda: somebody)
+    aai("app", "models", "remove-all", *words, code=130)
+    assert [question.endswith(said) for question in somebody.questions] == [True]
+    assert pins(lab) == {"acme/yolo": 1}
+    assert "acme/yolo" in lab.registry.project("shelves")
 
 
 def test_update_moves_what_is_named_and_names_what_is_unknown(lab: Lab, aai: Shell) -> None:

@@ -90,13 +90,15 @@ def test_without_a_project_sync_says_what_to_do(lab: Lab) -> None:
     assert "--from" in str(caught.value.fix)
 
 
-@pytest.mark.parametrize("source", ["folder", "file"])
+@pytest.mark.parametrize("source", ["folder", "file", "lock"])
 def test_sync_from_another_app_takes_its_pins_folders_and_digests(lab: Lab, source: str) -> None:
     other = Lab(lab.folder / "deep" / "other")
     other.registry = lab.registry
     other.add("acme/yolo@1", str(other.model_folder("me/mine")))
     lab.add("acme/yolo@3", str(lab.model_folder("me/old")))
-    path = other.app if source == "folder" else other.app / "alwaysai.app.json"
+    path = {"folder": other.app, "file": other.app / "alwaysai.app.json", "lock": other.app / "alwaysai.lock.json"}[
+        source
+    ]
     assert sync(lab, path) == [
         ("update", "acme/yolo", 3, 1),
         ("add", "me/mine", None, 0),
@@ -107,7 +109,7 @@ def test_sync_from_another_app_takes_its_pins_folders_and_digests(lab: Lab, sour
     assert lab.weights("me/mine") == b"weights"
 
 
-@pytest.mark.parametrize("name", ["alwaysai.lock.json", "other.json"])
+@pytest.mark.parametrize("name", ["package.json", "other.json"])
 def test_a_json_file_that_lists_no_models_never_empties_the_app(lab: Lab, name: str) -> None:
     lab.add("acme/yolo")
     path = lab.folder / name
