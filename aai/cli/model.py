@@ -212,7 +212,7 @@ def publish(
         raise InvalidFiles("the model has errors", findings, folder)
     for finding in findings:
         if not finding.where.endswith(", id"):
-            out.warn(f"{finding.what}\n  where: {finding.where}")
+            out.warn_of(finding)
     answer = publish_model(config, registry(), tag=tag_name, force=force, dry_run=dry_run)
     out.document(answer.as_dict())
     out.ids([f"{answer.model_id}@{answer.number}"])
@@ -314,9 +314,10 @@ def show(reference: str, registry: Callable[[], Registry], out: Output) -> None:
     out.line(f"{description.model_id} version {description.version.number}")
     out.line(f"digest    {description.version.digest}")
     out.line(f"tags      {', '.join(description.version.tags) or '-'}")
-    for key, value in sorted(description.version.summary.items()):
-        if value:
-            out.line(f"{key:10}{' ' if len(key) > 9 else ''}{value}")
+    for title, key in (("framework", "framework_type"), ("purpose", "purpose"), ("license", "license")):
+        out.line(f"{title:10}{description.version.summary.get(key) or '-'}")
+    if description.version.summary.get("description"):
+        out.line(f"about     {description.version.summary['description']}")
     for variant in description.variants:
         out.line(f"variant   {variant.key}")
         for file in variant.files:
@@ -344,6 +345,7 @@ def tag(reference: str, name: str, remove: bool, registry: Callable[[], Registry
     if remove:
         chosen.remove_tag(model_id, name)
         out.document({"id": model_id, "tag": name, "version": None})
+        out.ids([model_id])
         out.line(f"{model_id}: {name} is gone")
         return
     version = chosen.resolve(model_id, wanted)

@@ -148,7 +148,7 @@ def _print(out: Output, result: Configured, written: list[str], dry_run: bool) -
     if result.inspection.not_read:
         out.line(f"not read: {result.inspection.not_read}")
     for finding in result.findings:
-        out.warn(f"{finding.what}\n  where: {finding.where}" + (f"\n  fix:   {finding.fix}" if finding.fix else ""))
+        out.warn_of(finding)
     for name, fix in result.open.items():
         out.line(f"{'open:':10}{name}: {fix}")
     if dry_run:

@@ -87,6 +87,11 @@ class Output:
         """A warning, on stderr, whatever form the answer has."""
         print(styled("warning:", "yellow", wants_colour(sys.stderr, self.no_color)) + " " + text, file=sys.stderr)
 
+    def warn_of(self, finding: Finding) -> None:
+        """A finding as a warning."""
+        fix = f"\n  fix:   {finding.fix}" if finding.fix else ""
+        self.warn(f"{finding.what}\n  where: {finding.where}{fix}")
+
     def hint(self, command: str) -> None:
         """Suggests the next command, on stderr."""
         if not self.quiet and not self.as_json:

@@ -10,10 +10,8 @@ from aai.errors import UsageError
 
 _SIDE = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
-_RULE = (
-    "write publisher/name; each side is letters and digits, joined by single dots, one or two underscores or dashes, "
-    "at most 64 characters"
-)
+SIDE_RULE = "letters and digits, joined by single dots, one or two underscores or dashes, at most 64 characters"
+_RULE = f"write publisher/name; each side is {SIDE_RULE}"
 MAX_SIDE = 64
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping
 
-from aai.core.names import did_you_mean
+from aai.core.names import SIDE_RULE, did_you_mean, parse_id
 from aai.errors import Finding, InvalidFiles, UsageError
 from aai.storage import read_json, write_json
 
@@ -145,12 +145,10 @@ def check_publisher(name: str) -> str:
     Raises:
         UsageError: it can't.
     """
-    from aai.core.names import parse_id
-
     try:
         return parse_id(f"{name}/x")[0]
     except UsageError as error:
-        raise UsageError(f'"{name}" can\'t be a publisher', None, error.fix) from error
+        raise UsageError(f'"{name}" can\'t be a publisher', None, f"take {SIDE_RULE}") from error
 
 
 def _variables() -> dict[str, str]:

@@ -102,3 +102,10 @@ def test_a_file_that_can_hold_no_setting_is_told_and_stays(tmp_path: Path, conte
 def test_an_app_setting_needs_an_app(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         set_app_setting(tmp_path, "registry", "dir:x")
+
+
+def test_a_name_that_no_id_can_start_with_is_no_publisher() -> None:
+    with pytest.raises(UsageError, match="can't be a publisher") as caught:
+        set_user_setting("publisher", "my team")
+    assert "publisher/name" not in str(caught.value.fix)
+    assert not user_file().exists()
