@@ -42,7 +42,7 @@ def find_structure(listing: Listing, framework: str, model: PurePosixPath) -> Fa
         return None
     if not chosen:
         raise NotFound(
-            f"{model} needs its structure file, and the folder has none ({wanted})",
+            f"{model} holds {framework} weights, and their structure file is not there ({wanted})",
             str(listing.folder),
             "put it beside the weights, or name it: --config_file FILE",
         )
@@ -90,7 +90,7 @@ def find_labels(listing: Listing, model: PurePosixPath) -> Fact | None:
         for file in listing.files
         if (file.suffix.lower() in (".names", ".labels") or _is_text_named(file, _LABEL_NAME))
         and not _COLOR_NAME.search(file.stem)
-        and content_kind(listing.folder / file) == "text"
+        and content_kind(listing.folder / file) in ("text", "empty")
     ]
     files = _nearest_to(model, files)
     named = [file for file in files if file.stem == model.stem] or files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path, PurePosixPath
 from typing import Callable, Mapping, Sequence
 
@@ -20,7 +21,7 @@ from aai.core.inspect.listing import Listing, list_files, names
 from aai.core.inspect.report import Fact
 from aai.core.names import did_you_mean
 from aai.core.paths import check_inside
-from aai.errors import AaiError, NotFound, UsageError
+from aai.errors import AaiError, NotAllowed, NotFound, UsageError
 
 FILE_FIELDS = ("model_file", "config_file", "label_file", "colors_file")
 
@@ -51,6 +52,7 @@ def find_files(folder: Path, given: Mapping[str, str]) -> dict[str, Fact]:
 
     Raises:
         NotFound: the folder, a file that was named, or anything that could be a model is not there.
+        NotAllowed: the rights forbid reading the folder, or the only file that could be a model.
         UsageError: several files could be meant, a path leaves the folder, or what was said contradicts the content.
         BadWeights: all that is there is of a kind that can't be run; `fix` is the way out.
     """
@@ -142,9 +144,16 @@ def _nothing_found(listing: Listing, framework: str) -> AaiError:
     for kind in ("git-lfs", "html", "pytorch", "keras", "hdf5", "safetensors", "tar", "empty"):
         if kind in kinds:
             return refusal(listing.folder / kinds[kind], kind)
+    closed = [file for file in listing.closed if named_as_weights(file.suffix)]
+    if closed:
+        path = listing.folder / closed[0]
+        fix = f"check its rights: ls -ld {shlex.quote(str(path))}"
+        return NotAllowed("the folder has no weight file that may be read", str(path), fix)
     if framework:
+        other = next((file for file in listing.files if listing.kind(file) in FRAMEWORK_OF), None)
+        has = f": {other} is for {FRAMEWORK_OF[listing.kind(other)]} ({listing.kind(other)})" if other else ""
         return NotFound(
-            f"the folder has no {framework} weights", str(listing.folder), "name the file: --model_file FILE"
+            f"the folder has no {framework} weights{has}", str(listing.folder), "name the file: --model_file FILE"
         )
     return NotFound(
         "the folder has no weight file",

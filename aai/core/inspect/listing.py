@@ -28,11 +28,13 @@ class Listing:
         folder: absolute.
         files: in order of depth, then of name.
         kinds: those that were asked for so far.
+        closed: files that may not be read.
     """
 
     folder: Path
     files: list[PurePosixPath] = field(default_factory=list)
     kinds: dict[PurePosixPath, str] = field(default_factory=dict)
+    closed: list[PurePosixPath] = field(default_factory=list)
 
     def kind(self, file: PurePosixPath) -> str:
         """The kind of a file; files that are texts or pictures by name are not opened."""
@@ -75,8 +77,8 @@ def _list_level(listing: Listing, place: PurePosixPath) -> list[PurePosixPath]:
         if entry.is_dir(follow_symlinks=False):
             if entry.name not in NOT_LOOKED_INTO:
                 below.append(path)
-        elif entry.is_file() and len(listing.files) < MAX_FILES and os.access(entry.path, os.R_OK):
-            listing.files.append(path)
+        elif entry.is_file() and len(listing.files) < MAX_FILES:
+            (listing.files if os.access(entry.path, os.R_OK) else listing.closed).append(path)
     return below
 
 

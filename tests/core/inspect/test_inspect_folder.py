@@ -7,7 +7,7 @@ import pytest
 
 from aai.core.inspect import inspect_file, inspect_model
 from aai.core.inspect.folder import find_files
-from aai.errors import BadWeights, NotFound, UsageError
+from aai.errors import BadWeights, NotAllowed, NotFound, UsageError
 from tests.core.inspect.test_inspect_kinds import CONTENTS
 from tests.model_maker import CFG, darknet_folder, detector_bytes, weights_bytes
 
@@ -81,8 +81,31 @@ def test_the_cfg_that_fits_is_taken_among_several(tmp_path: Path) -> None:
 
 def test_darknet_weights_without_a_cfg_are_not_enough(tmp_path: Path) -> None:
     (tmp_path / "yolo.weights").write_bytes(weights_bytes())
-    with pytest.raises(NotFound, match="needs its structure file"):
+    with pytest.raises(NotFound, match="holds darknet weights, and their structure file is not there"):
         find(tmp_path)
+
+
+def test_weights_of_another_framework_than_was_asked_for_are_named(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(weights_bytes())
+    with pytest.raises(NotFound, match=r"no onnx weights: model\.onnx is for darknet \(darknet-weights\)"):
+        find(tmp_path, framework_type="onnx")
+
+
+def test_an_empty_label_file_is_found_and_not_passed_over(tmp_path: Path) -> None:
+    darknet_folder(tmp_path)
+    (tmp_path / "yolo.names").write_bytes(b"")
+    assert find(tmp_path)["label_file"] == "yolo.names"
+
+
+def test_weights_that_may_not_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    put(tmp_path, **{"m.onnx": "onnx", "notes.txt": "text"})
+    # Root may read everything, so the system's answer for an ordinary user is put in its place.
+    monkeypatch.setattr(os, "access", lambda path, needed: False)
+    with pytest.raises(NotAllowed, match="no weight file that may be read") as caught:
+        find(tmp_path)
+    assert caught.value.where == str(tmp_path / "m.onnx")
 
 
 def test_a_caffe_folder_takes_the_network_made_to_be_deployed(tmp_path: Path) -> None:
