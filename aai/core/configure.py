@@ -24,6 +24,7 @@ from aai.core.fields import (
     applies_to,
 )
 from aai.core.inspect import inspect_model
+from aai.core.inspect.companions import LABELS_NAME
 from aai.core.inspect.folder import GIVEN, find_files
 from aai.core.inspect.labels import known_labels
 from aai.core.inspect.report import Fact, Inspection
@@ -34,7 +35,6 @@ from aai.errors import Finding, InvalidFiles, NotFound, UsageError
 from aai.ports import Prompter
 from aai.storage import translated, write_bytes
 
-LABELS_NAME = "labels.txt"
 _NORMALISATION = ("mean", "scalefactor")
 _EXAMPLES = {
     "size": "WIDTH HEIGHT, such as 416 416",

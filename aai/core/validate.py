@@ -109,7 +109,9 @@ class _Check:
         except AaiError as error:
             self.add("error", error.what, name, error.fix)
             return
-        if not path.is_file():
+        if path.is_dir():
+            self.add("error", f'{name} "{value}" is a folder', name, "name the file itself")
+        elif not path.is_file():
             beside = [p.relative_to(self.config.folder).as_posix() for p in self.config.folder.glob("*") if p.is_file()]
             guess = did_you_mean(value, beside)
             self.add("error", f'{name} "{value}" is not there', name, guess or "copy it into the folder")

@@ -193,6 +193,12 @@ def test_a_folder_that_is_not_there_is_not_told_as_a_missing_file(tmp_path: Path
     assert caught.value.fix == f"make it: aai model configure {tmp_path}"
 
 
+def test_a_folder_in_the_place_of_a_file_is_called_one(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    change(folder, label_file="sub")
+    assert [line.split(" | ")[0] for line in errors(folder)] == ['label_file "sub" is a folder']
+
+
 def test_parameters_of_a_wrong_type_are_one_finding(tmp_path: Path) -> None:
     (tmp_path / "alwaysai.model.json").write_text('{"id": "a/b", "model_parameters": []}')
     assert [line.split(" | ")[0] for line in errors(tmp_path)][:1] == [

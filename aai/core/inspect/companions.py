@@ -20,6 +20,9 @@ _STRUCTURE_KIND = {
     "dldt": "ir-xml",
     "myriad": "ir-xml",
 }
+LABELS_NAME = "labels.txt"
+"""What `aai model configure` calls a label file that it writes itself."""
+
 _LABEL_NAME = re.compile(r"label|class|names|synset|categor", re.I)
 _COLOR_NAME = re.compile(r"colou?rs?|palette", re.I)
 
@@ -84,7 +87,10 @@ def _fits(folder: Path, weights: PurePosixPath, cfg: PurePosixPath) -> bool:
 
 
 def find_labels(listing: Listing, model: PurePosixPath) -> Fact | None:
-    """The label file of a model; the first of several is a guess, unless one has the model's name."""
+    """The label file of a model; the first of several is a guess, unless one has the model's name.
+
+    One that may have been written here, for want of another, comes after the others.
+    """
     files = [
         file
         for file in listing.files
@@ -92,7 +98,7 @@ def find_labels(listing: Listing, model: PurePosixPath) -> Fact | None:
         and not _COLOR_NAME.search(file.stem)
         and content_kind(listing.folder / file) in ("text", "empty")
     ]
-    files = _nearest_to(model, files)
+    files = sorted(_nearest_to(model, files), key=lambda file: file.name == LABELS_NAME)
     named = [file for file in files if file.stem == model.stem] or files
     if not named:
         return None

@@ -97,6 +97,13 @@ def test_an_empty_label_file_is_found_and_not_passed_over(tmp_path: Path) -> Non
     assert find(tmp_path)["label_file"] == "yolo.names"
 
 
+def test_labels_that_configure_may_have_written_come_after_those_of_a_person(tmp_path: Path) -> None:
+    put(tmp_path, **{"m.onnx": "onnx", "labels.txt": "text"})
+    assert find(tmp_path)["label_file"] == "labels.txt"
+    put(tmp_path, **{"voc.names": "text"})
+    assert find(tmp_path)["label_file"] == "voc.names"
+
+
 def test_weights_that_may_not_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
