@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import sys
-from typing import NoReturn, Sequence
+from typing import Sequence
 
 import click
 
@@ -55,12 +55,6 @@ def _help_width() -> int:
     except (OSError, ValueError):
         columns = 80
     return max(min(columns, 100) - 2, 50)
-
-
-def main(args: Sequence[str] | None = None) -> NoReturn:
-    """Runs the command line and exits with the code of the table in `aai.errors`."""
-    words = list(sys.argv[1:] if args is None else args)
-    sys.exit(run(words))
 
 
 def run(words: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import click
 
@@ -150,10 +150,11 @@ def predict(
     threads: int,
     accelerator: str,
     out: Output,
-) -> None:
+) -> int:
     r"""Run a model on pictures and print what it sees; boxes are x1, y1, x2, y2 in pixels of the picture.
 
-    The model is a folder, or an id that is installed in this app.
+    The model is a folder, or an id that is installed in this app. A picture that can't be read is reported, the others
+    are run, and the exit code is 1.
 
     \b
     Examples:
@@ -174,15 +175,24 @@ def predict(
     out.document(document)
     for result in document["results"]:
         out.line(f"{result['image']}: {result['width']}x{result['height']}, {1000 * result['duration_s']:.1f} ms")
-        out.table(["LABEL", "CONFIDENCE", "BOX"], [_prediction_row(p) for p in result["predictions"]])
+        _print_predictions(out, result["predictions"])
         if result.get("saved"):
             out.note(f"annotated: {result['saved']}")
+    for failure in document.get("failed", ()):
+        error = failure["error"]
+        out.warn(f"{error['what']}\n  where: {error['where'] or failure['image']}")
+    return 1 if document.get("failed") else 0
 
 
-def _prediction_row(prediction: dict[str, Any]) -> list[object]:
-    box = prediction.get("box")
-    numbers = " ".join(f"{value:.0f}" for value in box) if box else "-"
-    return [prediction["label"], f"{prediction['confidence']:.2f}", numbers]
+def _print_predictions(out: Output, predictions: Sequence[dict[str, Any]]) -> None:
+    rows: list[list[object]] = [[p["label"], f"{p['confidence']:.2f}"] for p in predictions]
+    if any("box" in prediction for prediction in predictions):
+        boxes = [" ".join(f"{value:.0f}" for value in prediction["box"]) for prediction in predictions]
+        out.table(["LABEL", "CONFIDENCE", "BOX"], [[*row, box] for row, box in zip(rows, boxes)])
+    elif rows:
+        out.table(["LABEL", "CONFIDENCE"], rows)
+    else:
+        out.line("nothing found")
 
 
 @click.command(name="publish")
@@ -241,7 +251,8 @@ def list_(text: str, registry: Callable[[], Registry], out: Output) -> None:
       aai model list
       aai model list acme/ --json
     """
-    rows = registry().list_models(text)
+    chosen = registry()
+    rows = chosen.list_models(text)
     out.document({"models": [{"id": model_id, **version_dict(version)} for model_id, version in rows]})
     out.ids([model_id for model_id, _ in rows])
     if rows:
@@ -260,7 +271,8 @@ def list_(text: str, registry: Callable[[], Registry], out: Output) -> None:
             ],
         )
     else:
-        out.note("no models" + (f' with "{text}" in their id' if text else " yet: publish one with aai model publish"))
+        what = f'with "{text}" in their id' if text else "yet: publish one with aai model publish"
+        out.note(f"{chosen.url} has no models {what}")
 
 
 def version_dict(version: VersionInfo) -> dict[str, Any]:

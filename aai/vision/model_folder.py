@@ -81,8 +81,15 @@ def _app_folders() -> Iterator[Path]:
 
 
 def _not_found(model: str) -> NotFound:
+    path = Path(model).absolute()
+    if path.is_symlink() and not path.exists():
+        fix = "it was copied without what it leads to: copy the folder `models` with cp -rL, or run aai app install"
+        return NotFound(f"the model folder {model} is a link that leads nowhere", str(path), fix)
+    if path.is_file():
+        fix = f"name the folder that holds it and {FILE_NAME}: {path.parent}"
+        return NotFound(f"{model} is a file, where a model folder or an id belongs", str(path), fix)
     if not _is_id(model):
-        return NotFound(f"there is no model folder {model}", str(Path(model).absolute()), "check the path")
+        return NotFound(f"there is no model folder {model}", str(path), "check the path")
     near = did_you_mean(model, installed_models())
     where = " and ".join(str(app / "models") for app in _app_folders())
     install = f"aai app models add {model}, then aai app install"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
 
-from aai.errors import UsageError
+from aai.errors import AaiError, BadImage, NotFound, UsageError
 from aai.vision.draw import markup_image
 from aai.vision.image import read_image, write_image
 from aai.vision.model_folder import ModelName, find_model
@@ -45,10 +45,12 @@ def predict(
 
     Returns:
         {"model", "version", "engine", "results": [{"image", "width", "height", "duration_s", "predictions"}]}; with
-        `save` each result has "saved", the path of the copy. See `ObjectDetectionResults.as_dict`.
+        `save` each result has "saved", the path of the copy. See `ObjectDetectionResults.as_dict`. A picture that can't
+        be read does not keep the others from being run: it stands in "failed", {"image", "error"}, which is only
+        there when there is one.
 
     Raises:
-        AaiError: the model is not there or can't be loaded; a picture can't be read.
+        AaiError: the model is not there or can't be loaded; a copy can't be written; no picture can be read.
     """
     paths = [Path(image) for image in images]
     if not paths:
@@ -57,13 +59,22 @@ def predict(
     try:
         copies = copy_paths(paths, Path(save)) if save is not None else []
         results = []
+        failures: list[tuple[Path, AaiError]] = []
         for number, path in enumerate(paths):
-            result, marked = _predict_one(service, path, confidence, overlap)
+            try:
+                result, marked = _predict_one(service, path, confidence, overlap)
+            except (BadImage, NotFound) as error:
+                failures.append((path, error))
+                continue
             if copies:
                 result["saved"] = str(write_image(copies[number], marked()))
             results.append(result)
+        if failures and not results:
+            raise failures[0][1]
         config = service.model_config
-        return {"model": service.model_id, "version": config.version, "engine": service.engine, "results": results}
+        failed = [{"image": str(path), "error": error.as_dict()} for path, error in failures]
+        document = {"model": service.model_id, "version": config.version, "engine": service.engine, "results": results}
+        return {**document, "failed": failed} if failed else document
     finally:
         service.close()
 

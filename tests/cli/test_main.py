@@ -98,7 +98,7 @@ def test_a_fault_of_ours_keeps_its_trace_and_exits_70() -> None:
         "@click.command()\ndef broken():\n    raise RuntimeError('boom')\n"
         "import sys; mod = type(sys)('broken_module'); mod.broken = broken; sys.modules['broken_module'] = mod\n"
         "m.cli.table = {'broken': ('broken_module:broken', '')}\n"
-        "m.main(['broken'])"
+        "sys.exit(m.run(['broken']))"
     )
     answer = _run_code(code)
     assert answer.returncode == 70
@@ -112,7 +112,7 @@ def test_ctrl_c_exits_130() -> None:
         "@click.command()\ndef waiting():\n    os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(5)\n"
         "import sys; mod = type(sys)('waiting_module'); mod.waiting = waiting; sys.modules['waiting_module'] = mod\n"
         "m.cli.table = {'waiting': ('waiting_module:waiting', '')}\n"
-        "m.main(['waiting'])"
+        "sys.exit(m.run(['waiting']))"
     )
     answer = _run_code(code)
     assert answer.returncode == 130
@@ -134,7 +134,7 @@ def _broken_by(body: str, words: str = "['broken']", **kwargs: object) -> subpro
         f"@click.command()\ndef broken():\n    {body}\n"
         "mod = type(sys)('broken_module'); mod.broken = broken; sys.modules['broken_module'] = mod\n"
         f"m.cli.table = {{'broken': ('broken_module:broken', '')}}\n"
-        f"m.main({words})"
+        f"sys.exit(m.run({words}))"
     )
     return _run_code(code, **kwargs)
 
@@ -147,7 +147,7 @@ def test_a_long_answer_that_nobody_reads_to_its_end_exits_0(unbuffered: str) -> 
         "@click.command()\ndef long():\n    [print(n) for n in range(100000)]\n"
         "mod = type(sys)('long_module'); mod.long = long; sys.modules['long_module'] = mod\n"
         "m.cli.table = {'long': ('long_module:long', '')}\n"
-        "m.main(['long'])"
+        "sys.exit(m.run(['long']))"
     )
     line = f'{sys.executable} -c "$CODE" | head -n 1; exit ${{PIPESTATUS[0]}}'
     answer = subprocess.run(
@@ -212,3 +212,16 @@ def test_python_dash_m_is_the_same_program() -> None:
         [sys.executable, "-m", "aai", "--version"], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert answer.stdout == f"aai {__version__}\n"
+
+
+def test_ctrl_c_while_the_program_is_still_being_imported_exits_130(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")
+    paths = os.pathsep.join([str(tmp_path), str(ROOT), str(ROOT / "backends")])
+    answer = subprocess.run(
+        [sys.executable, "-m", "aai", "--help"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+        check=False,
+    )
+    assert (answer.returncode, answer.stderr) == (130, "")

@@ -69,3 +69,31 @@ def test_pictures_models_and_calls_that_can_t_be_used_are_told(tmp_path: Path) -
     pose = write_model(tmp_path / "p", b"x", "PoseEstimation")
     with pytest.raises(UsageError, match="PoseEstimation"):
         predict(pose, [bad])
+
+
+def test_a_picture_that_cannot_be_read_does_not_keep_the_others_from_being_run(tmp_path: Path) -> None:
+    folder = ssd_folder(tmp_path / "m")
+    good = write_image(tmp_path / "a.png", FRAME)
+    bad = tmp_path / "b.png"
+    bad.write_text("no picture")
+    document = predict(folder, [bad, tmp_path / "gone.png", good], save=tmp_path / "out")
+    assert [result["image"] for result in document["results"]] == [str(good)]
+    assert [(f["image"], f["error"]["code"]) for f in document["failed"]] == [
+        (str(bad), "bad_image"),
+        (str(tmp_path / "gone.png"), "not_found"),
+    ]
+    with pytest.raises(BadImage):
+        predict(folder, [bad])
+
+
+def test_a_weight_file_in_place_of_its_folder_is_told(tmp_path: Path) -> None:
+    folder = ssd_folder(tmp_path / "m")
+    weights = next(folder.glob("*.onnx"))
+    with pytest.raises(NotFound, match="is a file, where a model folder or an id belongs"):
+        predict(weights, [write_image(tmp_path / "a.png", FRAME)])
+
+
+def test_a_link_that_was_copied_without_its_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "net").symlink_to("nowhere")
+    with pytest.raises(NotFound, match="leads nowhere"):
+        predict(tmp_path / "net", [write_image(tmp_path / "a.png", FRAME)])
