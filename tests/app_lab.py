@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any, Mapping
 
-from aai.core.install import InstallOptions, InstallResult, install_app
+from aai.core.app.install import InstallOptions, InstallResult, install_app
+from aai.core.app.resolve import Plan, apply_plan, plan_add
+from aai.core.app.scaffold import configure_app
+from aai.core.app.target import Machine
 from aai.core.model_config import load
 from aai.core.publish import publish_model
-from aai.core.resolve import Plan, apply_plan, plan_add
-from aai.core.scaffold import configure_app
-from aai.core.target import Machine
 from aai.device.store import Store
 from aai.registry.folder import FolderRegistry
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import aai
-from aai.core.scaffold import configure_app, templates_folder
+from aai.core.app.scaffold import configure_app, templates_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 

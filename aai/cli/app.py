@@ -12,8 +12,8 @@ from aai.cli.options import ask_options, output_options, registry_option
 from aai.cli.output import Output, Transfer, size_text
 
 if TYPE_CHECKING:
-    from aai.core.install import ModelResult
-    from aai.core.target import Machine
+    from aai.core.app.install import ModelResult
+    from aai.core.app.target import Machine
     from aai.ports import Prompter, Registry
 
 VERBS = {
@@ -63,8 +63,8 @@ def configure(
       aai app configure
       aai app configure --project shelves
     """
-    from aai.core.app_config import APP_FILE, PROJECT_FILE, load_app
-    from aai.core.scaffold import configure_app
+    from aai.core.app.config import APP_FILE, PROJECT_FILE, load_app
+    from aai.core.app.scaffold import configure_app
 
     made = configure_app(Path.cwd(), project, registry() if project else None, dry_run)
     out.document({**made.as_dict(), "dry_run": dry_run})
@@ -115,7 +115,7 @@ def install(
       aai app install
       aai app install --frozen --json
     """
-    from aai.core.install import InstallOptions, install_app
+    from aai.core.app.install import InstallOptions, install_app
     from aai.core.settings import load_settings
     from aai.device.store import Store
 
@@ -159,7 +159,7 @@ def _print_result(out: Output, model: ModelResult) -> None:
 
 def _this_machine() -> Machine:
     from aai.backend_table import RUNTIMES
-    from aai.core.target import this_machine
+    from aai.core.app.target import this_machine
 
     return this_machine((runtime.module, runtime.frameworks) for runtime in RUNTIMES)
 
@@ -183,7 +183,7 @@ def start(arguments: tuple[str, ...], script: str, out: Output, yes: bool, asker
       aai app start
       aai app start -- photo.jpg --confidence 0.5
     """
-    from aai.core.start import start_app
+    from aai.core.app.start import start_app
 
     return start_app(Path.cwd(), arguments, script)
 
@@ -200,7 +200,7 @@ def status(verify: bool, out: Output, yes: bool, asker: Prompter | None) -> int:
       aai app status
       aai app status --verify --json
     """
-    from aai.core.app_status import app_status
+    from aai.core.app.status import app_status
 
     answer = app_status(Path.cwd(), verify)
     out.document(answer.as_dict())
@@ -232,7 +232,7 @@ def show(out: Output, yes: bool, asker: Prompter | None) -> None:
     Examples:
       aai app show
     """
-    from aai.core.app_config import load_app, read_project
+    from aai.core.app.config import load_app, read_project
 
     loaded = load_app(Path.cwd())
     project = read_project(Path.cwd())

@@ -12,7 +12,7 @@ from aai.cli.options import ask_options, output_options, registry_option
 from aai.cli.output import Output
 
 if TYPE_CHECKING:
-    from aai.core.resolve import Change, Plan
+    from aai.core.app.resolve import Change, Plan
     from aai.ports import Prompter, Registry
 
 VERBS = {
@@ -39,7 +39,7 @@ def models() -> None:
 
 def _carry_out(plan: Plan, registry: Registry, out: Output, dry_run: bool) -> None:
     """Applies a plan unless it is a dry run, and prints it."""
-    from aai.core.resolve import apply_plan
+    from aai.core.app.resolve import apply_plan
 
     if not dry_run:
         apply_plan(plan, registry)
@@ -108,7 +108,7 @@ def add(
       aai app models add acme/detector@3 acme/faces@production
       aai app models add ./my-model
     """
-    from aai.core.resolve import plan_add
+    from aai.core.app.resolve import plan_add
 
     chosen = registry()
     _carry_out(plan_add(Path.cwd(), references, chosen, local), chosen, out, dry_run)
@@ -136,7 +136,7 @@ def remove(
     Examples:
       aai app models remove acme/detector
     """
-    from aai.core.resolve import plan_remove
+    from aai.core.app.resolve import plan_remove
 
     chosen = registry()
     _carry_out(plan_remove(Path.cwd(), model_ids, chosen, local), chosen, out, dry_run)
@@ -157,7 +157,7 @@ def remove_all(
     Examples:
       aai app models remove-all --yes
     """
-    from aai.core.resolve import plan_remove_all
+    from aai.core.app.resolve import plan_remove_all
 
     chosen = registry()
     plan = plan_remove_all(Path.cwd(), chosen, local)
@@ -176,7 +176,7 @@ def show(out: Output, yes: bool, asker: Prompter | None) -> None:
     Examples:
       aai app models show
     """
-    from aai.core.app_config import load_app
+    from aai.core.app.config import load_app
 
     pins = load_app(Path.cwd()).models
     out.document({"models": [{"id": model_id, "version": pins[model_id]} for model_id in sorted(pins)]})
@@ -208,7 +208,7 @@ def update(
       aai app models update --dry-run
       aai app models update acme/detector
     """
-    from aai.core.resolve import plan_update
+    from aai.core.app.resolve import plan_update
 
     chosen = registry()
     _carry_out(plan_update(Path.cwd(), model_ids, chosen), chosen, out, dry_run)
@@ -240,7 +240,7 @@ def sync(
       aai app models sync --dry-run
       aai app models sync --from ../other-app
     """
-    from aai.core.sync import plan_sync
+    from aai.core.app.sync import plan_sync
     from aai.errors import UsageError
 
     if source is not None and not source.strip():

@@ -130,7 +130,7 @@ def add(
       aai project models add shelves acme/detector
       aai project models add shelves acme/detector@3 acme/faces@production
     """
-    from aai.core.references import project_entries
+    from aai.core.app.references import project_entries
 
     chosen = registry()
     wanted = project_entries(references, chosen)
@@ -162,8 +162,8 @@ def remove(
     Examples:
       aai project models remove shelves acme/detector
     """
+    from aai.core.app.references import raise_missing
     from aai.core.names import did_you_mean
-    from aai.core.references import raise_missing
     from aai.errors import NotFound
 
     chosen = registry()

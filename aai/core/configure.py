@@ -1,113 +1,24 @@
-"""Finds out what the model in a folder is, and writes alwaysai.model.json.
-
-A value comes, in this order, from: the user (flag), the existing file if a person made it, the weights, a guess that
-the user may confirm, the reference's default. Every value keeps where it came from, so that people can check it. What
-the files told is remembered under `aai.told`: a later run may renew that, and keeps what a hand changed.
-"""
+"""Finds out what the model in a folder is: its files, what they say, and with that the value of each field."""
 
 from __future__ import annotations
 
-import copy
-import hashlib
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Mapping
 
 from aai.core.fields import (
     ARCHITECTURES,
-    BY_NAME,
-    DEFAULT_SIZES,
-    FIELDS,
-    PLACEHOLDER_ID,
-    REQUIRED_PARAMETERS,
-    Field,
-    applies_to,
+    FILE_NAME,
 )
 from aai.core.inspect import inspect_model
-from aai.core.inspect.companions import LABELS_NAME
-from aai.core.inspect.folder import GIVEN, find_files
-from aai.core.inspect.labels import known_labels
-from aai.core.inspect.report import Fact, Inspection
-from aai.core.model_config import FILE_NAME, SCHEMA, ModelConfig, check_folder, choose, coerce, default_document, read
+from aai.core.inspect.folder import find_files
+from aai.core.inspect.report import Fact
+from aai.core.model_config import check_folder, read
 from aai.core.names import parse_id
-from aai.core.validate import NEEDS_LABELS, validate_config
+from aai.core.settle import PATHS, Configured, Settling, coerced
+from aai.core.validate import validate_config
+from aai.core.values import choose
 from aai.errors import Finding, InvalidFiles, NotFound, UsageError
 from aai.ports import Prompter
-from aai.storage import translated, write_bytes
-
-_NORMALISATION = ("mean", "scalefactor")
-_EXAMPLES = {
-    "size": "WIDTH HEIGHT, such as 416 416",
-    "numbers": "NUMBER or NUMBER NUMBER NUMBER, such as 104 117 123",
-    "number": "NUMBER, such as 0.0039",
-    "boolean": "true or false",
-    "path": "FILE",
-}
-_PATHS = ("framework_type", "model_file", "config_file", "label_file", "colors_file")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where the value of one field came from.
-
-    Args:
-        field: the field's name; "decoder" and "input" stand for the `aai` section.
-        how: "said", "kept", "inferred", "guessed" or "default".
-        value: the value.
-        source: the reason, for people; "" for what the user said.
-    """
-
-    field: str
-    how: str
-    value: Any
-    source: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """The origin as `--json` prints it."""
-        return {"field": self.field, "how": self.how, "value": self.value, "source": self.source}
-
-
-@dataclass
-class Configured:
-    """The answer: the configuration, where each value came from, and what is still open.
-
-    Args:
-        config: the configuration, not yet written.
-        origins: one per field that has a value.
-        open: field -> what to do, for what nobody could tell.
-        labels: names to write into LABELS_NAME; empty when a label file is there or nothing is known.
-        findings: warnings of the check.
-        inspection: what the weights say.
-    """
-
-    config: ModelConfig
-    inspection: Inspection
-    origins: list[Origin] = field(default_factory=list)
-    open: dict[str, str] = field(default_factory=dict)
-    labels: tuple[str, ...] = ()
-    findings: list[Finding] = field(default_factory=list)
-
-    def write(self) -> list[Path]:
-        """Writes the configuration, and the label file when there is one to write; a new one not without the other.
-
-        Returns the paths of those that are new or changed.
-        """
-        files = [self.config.folder / name for name in ((LABELS_NAME,) if self.labels else ()) + (FILE_NAME,)]
-        before = [_content(path) for path in files]
-        if self.labels:
-            write_bytes(files[0], _labels_text(self.labels))
-        try:
-            self.config.write()
-        except BaseException:
-            if self.labels and before[0] is None:
-                files[0].unlink()
-            raise
-        return [path for path, content in zip(files, before) if _content(path) != content]
-
-
-def _content(path: Path) -> bytes | None:
-    with translated(path):
-        return path.read_bytes() if path.is_file() else None
 
 
 def configure(
@@ -141,276 +52,10 @@ def configure(
     inspection = inspect_model(
         framework, folder / found["model_file"].value, _optional(folder, found.get("config_file"))
     )
-    work = _Work(folder, framework, said, existing, found, inspection, None if keep_guesses else asker)
+    work = Settling(folder, framework, said, existing, found, inspection, None if keep_guesses else asker)
     result = work.settle(publisher)
     _check(result)
     return result
-
-
-class _Work:
-    """The settling of all fields of one configuration, with what it is settled from at hand."""
-
-    def __init__(
-        self,
-        folder: Path,
-        framework: str,
-        said: dict[str, Any],
-        existing: dict[str, Any],
-        found: Mapping[str, Fact],
-        inspection: Inspection,
-        asker: Prompter | None,
-    ) -> None:
-        self.folder = folder
-        self.framework = framework
-        self.said = said
-        self.asker = asker
-        self.was_told: dict[str, Any] = (existing.get("aai") or {}).get("told") or {}
-        self.facts = {**inspection.facts, **found}
-        self.own_labels = self._own_labels()
-        self.told = {
-            name: fact.value
-            for name, fact in self.facts.items()
-            if name in (*BY_NAME, "decoder", "input") and fact.source != GIVEN
-        }
-        if self.own_labels:
-            self.told["labels"] = self.was_told["labels"]
-        document = default_document(framework)
-        for key, value in existing.items():
-            if key != "model_parameters":
-                document[key] = copy.deepcopy(value)
-        document["model_parameters"].update(copy.deepcopy(existing.get("model_parameters") or {}))
-        self.existing = ModelConfig(copy.deepcopy(existing), folder) if existing else None
-        self.result = Configured(ModelConfig(document, folder), inspection)
-        self._drop_what_the_user_replaced()
-
-    def settle(self, publisher: str) -> Configured:
-        """Gives each field its value."""
-        self._id(publisher)
-        for entry in FIELDS:
-            if entry.name != "id" and (applies_to(entry, self.framework) or entry.name in self.said):
-                self._field(entry)
-        self._labels()
-        self._section()
-        self._ask_for_open()
-        return self.result
-
-    def _field(self, entry: Field) -> None:
-        config = self.result.config
-        hand = self._hand_made(entry.name)
-        fact = self.facts.get(entry.name)
-        if entry.name in self.said:
-            self._put(entry.name, self.said[entry.name], "said")
-        elif hand is not None:
-            self._put(entry.name, hand, "kept", FILE_NAME)
-        elif fact is not None and fact.certain:
-            self._put(entry.name, fact.value, "inferred", fact.source)
-        elif fact is not None:
-            self._guess(entry, fact)
-        else:
-            default = self._default(entry)
-            config.set(entry.name, default)
-            if default not in (None, "", []) or entry.default not in (None, "", []):
-                self.result.origins.append(Origin(entry.name, "default", default))
-
-    def _hand_made(self, name: str) -> Any:
-        """The value in the existing file, when a person put it there.
-
-        In a file that this program wrote, that is a value which is neither what the files told nor the default.
-        """
-        value = self.existing.value(name) if self.existing else None
-        if value is None or value == "":
-            return None
-        if self.was_told and value == self.was_told.get(name, self._default(BY_NAME[name])):
-            return None
-        return value
-
-    def _is_own(self, name: str) -> bool:
-        """Whether a person normalises in another way than the weights tell; a file from elsewhere has the defaults."""
-        hand = self._hand_made(name)
-        return hand is not None and (bool(self.was_told) or hand not in ([0, 0, 0], 1))
-
-    def _default(self, entry: Field) -> Any:
-        if entry.name != "size":
-            return copy.deepcopy(entry.default)
-        architecture = str(self.said.get("architecture") or "")
-        size = DEFAULT_SIZES.get("darknet" if architecture.startswith("yolo") else self.framework)
-        return list(size) if size else None
-
-    def _guess(self, entry: Field, fact: Fact) -> None:
-        """Takes a guess, or what a person at the terminal says instead; what the file holds was asked before."""
-        held = self.existing.value(entry.name) if self.existing else None
-        asked = self.asker is not None and entry.name not in _PATHS and held != fact.value
-        answer = self._ask(entry, fact) if asked else fact.value
-        if answer == fact.value:
-            self._put(entry.name, fact.value, "guessed", fact.source)
-        else:
-            self.said[entry.name] = answer
-            self._put(entry.name, answer, "said")
-            self._drop_what_the_user_replaced(keep_others=True)
-
-    def _ask(self, entry: Field, fact: Fact) -> Any:
-        """What a person says to a guess, which is the answer that Enter gives."""
-        assert self.asker is not None
-        question = f"{entry.help} ({entry.flag}); a guess: {fact.source}"
-        if entry.kind == "boolean":
-            return self.asker.confirm(question, fact.value)
-        if entry.values:
-            return self.asker.select(question, entry.values, fact.value)
-        default = _typed(fact.value)
-        return self._text(question, default, lambda said: fact.value if said == default else _coerced(entry.name, said))
-
-    def _text(self, question: str, default: str, read_answer: Callable[[str], Any]) -> Any:
-        """A typed answer as `read_answer` reads it; asks again, with the reason, for one that can't be."""
-        assert self.asker is not None
-        reason = ""
-        while True:
-            try:
-                return read_answer(self.asker.text(reason + question, default))
-            except UsageError as error:
-                reason = f"{error.what}: {error.fix}\n  " if error.fix else f"{error.what}\n  "
-
-    def _put(self, name: str, value: Any, how: str, source: str = "") -> None:
-        self.result.config.set(name, copy.deepcopy(value))
-        self.result.origins.append(Origin(name, how, value, source))
-
-    def _id(self, publisher: str) -> None:
-        config = self.result.config
-        hand = self._hand_made("id")
-        if "id" in self.said:
-            self._put("id", self.said["id"], "said")
-        elif hand not in (None, PLACEHOLDER_ID):
-            self._put("id", hand, "kept", FILE_NAME)
-        elif self.asker is not None:
-            proposal = f"{publisher or 'me'}/{_slug(self.folder.resolve().name)}"
-            sides = self._text("Model id, publisher/name (--id)", proposal, parse_id)
-            self._put("id", "/".join(sides), "said")
-        else:
-            config.set("id", PLACEHOLDER_ID)
-            self.result.open["id"] = "give the model an id: aai model configure --id publisher/name"
-
-    def _labels(self) -> None:
-        config = self.result.config
-        if config.value("label_file"):
-            return
-        names = self.facts.get("labels")
-        classes = self.facts.get("classes")
-        if names is None and classes is not None and config.purpose in NEEDS_LABELS:
-            known = known_labels(int(classes.value), self.framework)
-            if known is not None:
-                source = f"{known.name}: the network has as many, and there is no label file"
-                names = Fact(list(known.labels), source, certain=False)
-        if names is None:
-            if classes is not None and config.purpose in NEEDS_LABELS:
-                self.result.open["label_file"] = (
-                    f"pass the names of the {classes.value} classes, one a line: aai model configure --label_file FILE"
-                )
-            return
-        question = f"Take these {len(names.value)} names, written into {LABELS_NAME}? {names.source} (or --label_file)"
-        new = self.own_labels != tuple(names.value) and not names.certain
-        if new and self.asker is not None and not self.asker.confirm(question, True):
-            self.result.open["label_file"] = "pass the class names: aai model configure --label_file FILE"
-            return
-        self.result.labels = tuple(names.value)
-        self._put("label_file", LABELS_NAME, "inferred" if names.certain else "guessed", names.source)
-        self.told["label_file"] = LABELS_NAME
-        self.told["labels"] = _digest(_labels_text(self.result.labels))
-
-    def _own_labels(self) -> tuple[str, ...]:
-        """The labels of a file that an earlier run wrote and no hand has changed; empty when there is none.
-
-        They are told anew by the weights, which may have other classes by now.
-        """
-        fact = self.facts.get("label_file")
-        if fact is None or fact.value != LABELS_NAME or fact.source == GIVEN or "labels" not in self.was_told:
-            return ()
-        path = self.folder / LABELS_NAME
-        with translated(path):
-            data = path.read_bytes()
-        if _digest(data) != self.was_told["labels"]:
-            return ()
-        del self.facts["label_file"]
-        return tuple(data.decode("utf-8").splitlines())
-
-    def _section(self) -> None:
-        """The `aai` section: decoder, input, further files, and what this program told."""
-        section: dict[str, Any] = dict(self.result.config.document.get("aai") or {})
-        section["schema"] = SCHEMA
-        for name in ("decoder", "input"):
-            fact = self.facts.get(name)
-            old = section.get(name)
-            if old and old != self.was_told.get(name):
-                self.result.origins.append(Origin(name, "kept", old, FILE_NAME))
-            elif fact is not None and fact.value:
-                section[name] = copy.deepcopy(fact.value)
-                how = "inferred" if fact.certain else "guessed"
-                self.result.origins.append(Origin(name, how, fact.value, fact.source))
-            else:
-                section.pop(name, None)
-        self._extra_files(section)
-        section["told"] = {name: copy.deepcopy(self.told[name]) for name in sorted(self.told)}
-        self.result.config.document["aai"] = section
-
-    def _extra_files(self, section: dict[str, Any]) -> None:
-        root = self.folder.resolve()
-        extra = [path.resolve().relative_to(root).as_posix() for path in self.result.inspection.extra_files]
-        files = [name for name in section.get("files") or [] if name not in (self.was_told.get("files") or [])]
-        files.extend(name for name in extra if name not in files)
-        if extra:
-            self.told["files"] = extra
-            self.result.origins.append(Origin("files", "inferred", extra, "external data that the weights name"))
-        if files:
-            section["files"] = files
-        else:
-            section.pop("files", None)
-
-    def _drop_what_the_user_replaced(self, keep_others: bool = False) -> None:
-        """A guess stands or falls whole: a mean that the user said does not go with a guessed standard deviation.
-
-        With `keep_others`, a guessed scale factor beside that mean is still put to the person who is asked.
-        """
-        recipe = self.facts.get("input")
-        parts = dict(recipe.value) if recipe else {}
-        if any(name in self.said or self._is_own(name) for name in _NORMALISATION):
-            parts.pop("std", None)
-            for name in _NORMALISATION:
-                fact = self.facts.get(name)
-                if fact is not None and not fact.certain and not keep_others:
-                    del self.facts[name]
-        if "crop" in self.said:
-            for name in ("resize", "anchor", "pad"):
-                parts.pop(name, None)
-        if "swaprb" in self.said and parts.get("colour") != "gray":
-            parts.pop("colour", None)
-        if recipe is not None:
-            self.facts["input"] = Fact(parts, recipe.source, recipe.certain)
-
-    def _ask_for_open(self) -> None:
-        """Required fields that nobody told: asked for, or an error that names every flag; the size may stay open."""
-        missing = []
-        for name in ("purpose", *REQUIRED_PARAMETERS.get(self.framework, ())):
-            if self.result.config.value(name):
-                continue
-            allowed = ARCHITECTURES[self.framework] if name == "architecture" else BY_NAME[name].values
-            if self.asker is None:
-                missing.append((name, allowed))
-            else:
-                answer = self.asker.select(f"{BY_NAME[name].help} ({BY_NAME[name].flag})", allowed)
-                self.said[name] = answer
-                self._put(name, answer, "said")
-        if missing:
-            reason = self.result.inspection.not_read or "the files do not tell"
-            raise UsageError(
-                f"{_and([name for name, _ in missing])} must be given for {self.framework}: {reason}",
-                str(self.result.inspection.model_file),
-                "add {}".format(", ".join(f"{BY_NAME[name].flag} {'|'.join(allowed)}" for name, allowed in missing)),
-            )
-        if not self.result.config.value("size"):
-            if self.asker is not None:
-                proposal = _typed(self._default(BY_NAME["size"]) or [300, 300])
-                question = "Input size of the network, width x height (--size)"
-                self._put("size", self._text(question, proposal, lambda said: _coerced("size", said)), "said")
-            else:
-                self.result.open["size"] = "pass the network's input size: aai model configure --size WIDTH HEIGHT"
 
 
 def _check_given(given: Mapping[str, Any], publisher: str) -> dict[str, Any]:
@@ -424,7 +69,7 @@ def _check_given(given: Mapping[str, Any], publisher: str) -> dict[str, Any]:
             raise UsageError("--name needs a publisher, and none is set", "--name", fix)
         given["id"] = f"{publisher}/{name}"
     for key, value in given.items():
-        said[key] = _coerced(key, value)
+        said[key] = coerced(key, value)
     if "id" in said:
         parse_id(said["id"])
     framework, architecture = said.get("framework_type"), said.get("architecture")
@@ -434,18 +79,6 @@ def _check_given(given: Mapping[str, Any], publisher: str) -> dict[str, Any]:
             f'{framework} has no architecture "{architecture}"', "--architecture", choose(architecture, allowed)
         )
     return said
-
-
-def _coerced(name: str, value: Any) -> Any:
-    entry = BY_NAME[name]
-    try:
-        coerced = coerce(entry.kind, value)
-    except ValueError as error:
-        fix = f"give it as {entry.flag} {_EXAMPLES.get(entry.kind, entry.kind.upper())}"
-        raise UsageError(f"{entry.flag} {error}", entry.flag, fix) from error
-    if entry.values and coerced not in entry.values:
-        raise UsageError(f'{entry.flag} can\'t be "{coerced}"', entry.flag, choose(str(coerced), entry.values))
-    return coerced
 
 
 def _existing(folder: Path, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -475,8 +108,8 @@ def _find(folder: Path, said: Mapping[str, Any], existing: Mapping[str, Any]) ->
     """Which file is what, by the user, the existing file, and the content of the folder."""
     parameters = existing.get("model_parameters") or {}
     told = (existing.get("aai") or {}).get("told") or {}
-    by_hand = {name: parameters.get(name) for name in _PATHS if parameters.get(name) != told.get(name)}
-    known = {name: str(said.get(name) or by_hand.get(name) or "") for name in _PATHS}
+    by_hand = {name: parameters.get(name) for name in PATHS if parameters.get(name) != told.get(name)}
+    known = {name: str(said.get(name) or by_hand.get(name) or "") for name in PATHS}
     return find_files(folder, {name: value for name, value in known.items() if value})
 
 
@@ -492,27 +125,3 @@ def _check(result: Configured) -> None:
     if errors:
         raise InvalidFiles("the files do not fit together", errors, str(result.config.folder))
     result.findings = [f for f in findings if f.level == "warning" and not f.where.endswith((", id", *open_places))]
-
-
-def _and(words: Sequence[str]) -> str:
-    """a; a and b; a, b and c."""
-    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
-
-
-def _slug(name: str) -> str:
-    words = "".join(c if c.isalnum() and c.isascii() else " " for c in name.lower()).split()
-    return "-".join(words)[:64] or "model"
-
-
-def _typed(value: Any) -> str:
-    """A value as people type it: 416 416, 0.00392157."""
-    numbers = value if isinstance(value, list) else [value]
-    return " ".join(f"{number:.6g}" if isinstance(number, float) else str(number) for number in numbers)
-
-
-def _labels_text(labels: Sequence[str]) -> bytes:
-    return ("\n".join(labels) + "\n").encode("utf-8")
-
-
-def _digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"

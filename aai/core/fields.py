@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+FILE_NAME = "alwaysai.model.json"
 FRAMEWORKS = ("tensorflow", "caffe", "dldt", "enet", "darknet", "onnx", "tensor-rt", "myriad", "hailo", "tflite")
 PURPOSES = (
     "Classification",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from aai.core.model_config import FILE_NAME, ModelConfig, load
+from aai.core.fields import FILE_NAME
+from aai.core.model_config import ModelConfig, load
 from aai.core.names import check_tag, differs_in_case, parse_id
 from aai.core.paths import check_inside
 from aai.core.pull import VariantDescription

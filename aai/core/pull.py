@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aai.core.model_config import FILE_NAME
+from aai.core.fields import FILE_NAME
 from aai.core.names import did_you_mean, parse_reference
 from aai.errors import IntegrityError, NotFound, UsageError
 from aai.package.read import FileEntry, read_index, read_manifest

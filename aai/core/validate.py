@@ -6,11 +6,11 @@ import math
 from pathlib import Path
 from typing import Any, Iterator, Sequence
 
-from aai.core.fields import FRAMEWORKS, NEEDS_STRUCTURE_FILE, PARAMETERS, REQUIRED_PARAMETERS
+from aai.core.fields import FILE_NAME, FRAMEWORKS, NEEDS_STRUCTURE_FILE, PARAMETERS, REQUIRED_PARAMETERS
 from aai.core.inspect import inspect_model
 from aai.core.inspect.labels import check_colors, check_labels, read_colors, read_labels
 from aai.core.inspect.report import Inspection
-from aai.core.model_config import FILE_NAME, ModelConfig, read
+from aai.core.model_config import ModelConfig, read
 from aai.core.names import did_you_mean, parse_id
 from aai.core.paths import check_inside
 from aai.errors import AaiError, Finding, UsageError

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterator, Union
 
-from aai.core.model_config import FILE_NAME, load
+from aai.core.fields import FILE_NAME
+from aai.core.model_config import load
 from aai.core.names import did_you_mean
 from aai.errors import Finding, InvalidFiles, NotFound
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aai import backend_table
-from aai.core.model_config import FILE_NAME
+from aai.core.fields import FILE_NAME
 from aai.errors import AaiError, UsageError
 from aai.ports import LoadOptions, ModelFiles
 from aai.vision.boxes import nms

@@ -22,7 +22,8 @@ import numpy as np  # noqa: E402
 import onnxruntime as ort  # noqa: E402
 from table import Row, show  # noqa: E402
 
-from aai.core.model_config import ModelConfig, normalise  # noqa: E402
+from aai.core.model_config import ModelConfig  # noqa: E402
+from aai.core.model_schema import normalise  # noqa: E402
 from aai.vision.image import read_image  # noqa: E402
 from aai.vision.preprocess import Preprocessor  # noqa: E402
 from aai.vision.tasks import ObjectDetection  # noqa: E402

@@ -26,12 +26,12 @@ from hash_and_copy import hash_and_copy
 from table import Row, show
 from turns import Cost, here, in_turns, process, ratio
 
-from aai.core.install import install_app
+from aai.core.app.install import install_app
+from aai.core.app.resolve import apply_plan, plan_add
+from aai.core.app.scaffold import configure_app
+from aai.core.app.target import Machine
 from aai.core.model_config import load
 from aai.core.publish import publish_model
-from aai.core.resolve import apply_plan, plan_add
-from aai.core.scaffold import configure_app
-from aai.core.target import Machine
 from aai.device.store import Store
 from aai.registry.folder import FolderRegistry
 

@@ -32,7 +32,8 @@ from hash_and_copy import hash_and_copy  # noqa: E402
 from table import Row, show  # noqa: E402
 from turns import here, in_turns, ratio  # noqa: E402
 
-from aai.core.model_config import FILE_NAME, load  # noqa: E402
+from aai.core.fields import FILE_NAME  # noqa: E402
+from aai.core.model_config import load  # noqa: E402
 from aai.core.publish import publish_model  # noqa: E402
 from aai.registry.folder import FolderRegistry  # noqa: E402
 from aai.registry.index import ModelIndex, index_bytes  # noqa: E402

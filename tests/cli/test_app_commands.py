@@ -11,7 +11,7 @@ import pytest
 from app_lab import Lab
 
 from aai.cli.main import run
-from aai.core.app_config import write_project
+from aai.core.app.config import write_project
 
 COMMANDS = [
     ["app", "configure"],

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from aai.core.configure import Configured, configure
-from aai.core.fields import FIELDS, PLACEHOLDER_ID, applies_to
-from aai.core.model_config import FILE_NAME
+from aai.core.configure import configure
+from aai.core.fields import FIELDS, FILE_NAME, PLACEHOLDER_ID, applies_to
+from aai.core.settle import Configured
 from aai.errors import AaiError, BadWeights, InvalidFiles, NotFound, UsageError
 from tests.model_maker import onnx_bytes, value_info
 
@@ -203,7 +203,7 @@ def test_a_broken_existing_file_is_not_written_over(yolox: Path) -> None:
 
 
 def test_size_and_mean_take_every_form() -> None:
-    from aai.core.model_config import coerce
+    from aai.core.values import coerce
 
     for text in ("300 200", "300,200", "300x200", "300X200", [300, 200], ["300", "200"]):
         assert coerce("size", text) == [300, 200]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aai.core.model_config import FILE_NAME, ModelConfig, load
+from aai.core.fields import FILE_NAME
+from aai.core.model_config import ModelConfig, load
 from aai.core.publish import build, collect_files, publish_model
 from aai.errors import InvalidFiles, NotFound, UsageError
 from aai.package.read import read_index, read_manifest

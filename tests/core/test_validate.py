@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from aai.core.configure import configure
-from aai.core.model_config import FILE_NAME, normalise
+from aai.core.fields import FILE_NAME
+from aai.core.model_schema import normalise
 from aai.core.validate import validate
 from aai.errors import NotFound, UsageError
 from tests.model_maker import onnx_bytes, value_info

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aai.core.model_config import ModelConfig, normalise
+from aai.core.model_config import ModelConfig
+from aai.core.model_schema import normalise
 from aai.vision.boxes import iou
 from aai.vision.image import read_image
 from aai.vision.predict import predict, service_for

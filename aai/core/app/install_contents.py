@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Mapping
 
-from aai.core.app_config import LOCAL_VERSION
-from aai.core.install_plan import InstallOptions, Task
-from aai.core.installed import RECEIPT, InstalledFile, Receipt
-from aai.core.target import Choice, Machine, choose_variant
+from aai.core.app.config import LOCAL_VERSION
+from aai.core.app.install_plan import InstallOptions, Task
+from aai.core.app.installed import RECEIPT, InstalledFile, Receipt
+from aai.core.app.target import Choice, Machine, choose_variant
 from aai.errors import Finding, IntegrityError, InvalidFiles, NotFound
 from aai.package.oci import MODEL_FILE_NAME
 from aai.package.read import read_index, read_manifest
@@ -19,7 +19,7 @@ from aai.ports import ContentStore, Registry
 from aai.storage import translated
 
 if TYPE_CHECKING:
-    from aai.core.local_model import LocalModel
+    from aai.core.app.local_model import LocalModel
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def contents_of(site: Site, task: Task) -> Contents:
 
 
 def _local_contents(folder: Path, task: Task) -> Contents:
-    from aai.core.local_model import read_local_model
+    from aai.core.app.local_model import read_local_model
 
     source = task.locked.source(folder)
     if not source.is_dir():

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Iterator, Mapping
 
-from aai.core.installed import RECEIPT, InstalledFile, Receipt, is_ours, model_path, state_path
+from aai.core.app.installed import RECEIPT, InstalledFile, Receipt, is_ours, model_path, state_path
 from aai.errors import AaiError, NotAllowed
 from aai.package.digest import bytes_digest
 from aai.package.oci import MODEL_FILE_NAME

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aai.core.app_config import LOCAL_VERSION, AppConfig, load_app, read_project
-from aai.core.installed import (
+from aai.core.app.config import LOCAL_VERSION, AppConfig, load_app, read_project
+from aai.core.app.installed import (
     Receipt,
     installed_models,
     is_ours,
@@ -15,8 +15,8 @@ from aai.core.installed import (
     read_receipt,
     unhealthy,
 )
-from aai.core.local_model import read_local_model
-from aai.core.lock import Lock, load_lock
+from aai.core.app.local_model import read_local_model
+from aai.core.app.lock import Lock, load_lock
 from aai.errors import AaiError, Finding, InvalidFiles
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from app_lab import Lab
 
-from aai.core.app_config import load_app
-from aai.core.start import start_app, start_command
+from aai.core.app.config import load_app
+from aai.core.app.start import start_app, start_command
 from aai.errors import InvalidFiles, NotFound
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -103,7 +103,9 @@ print("ready", flush=True)
 time.sleep(60)
 """
     script(lab, line, source)
-    code = "import sys; from pathlib import Path; from aai.core.start import start_app; sys.exit(start_app(Path('.')))"
+    code = (
+        "import sys; from pathlib import Path; from aai.core.app.start import start_app; sys.exit(start_app(Path('.')))"
+    )
     child = subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=lab.app,
@@ -129,7 +131,9 @@ def test_on_a_terminal_the_app_reads_and_ctrl_c_ends_it(lab: Lab, line: str) -> 
         "import sys, time\ntry:\n  print('read', input(), flush=True); time.sleep(60)\n"
         "except KeyboardInterrupt: sys.exit(42)",
     )
-    code = "import sys; from pathlib import Path; from aai.core.start import start_app; sys.exit(start_app(Path('.')))"
+    code = (
+        "import sys; from pathlib import Path; from aai.core.app.start import start_app; sys.exit(start_app(Path('.')))"
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
         child, terminal = pty.fork()

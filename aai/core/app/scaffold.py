@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aai.core.app_config import APP_FILE, PROJECT_FILE, load_app, read_project, write_project
+from aai.core.app.config import APP_FILE, PROJECT_FILE, load_app, read_project, write_project
 from aai.errors import InvalidFiles, UsageError
 from aai.ports import Registry
 from aai.storage import translated, write_bytes
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parent.parent.parent
 _FILES = {
     APP_FILE: APP_FILE,
     "app.py": "app.py",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from app_lab import Lab
 
-from aai.core.references import project_entries, resolve_reference, wish_of
+from aai.core.app.references import project_entries, resolve_reference, wish_of
 from aai.errors import NotFound, UsageError
 
 

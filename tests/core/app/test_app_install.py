@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from app_lab import LABELS, Lab
 
-from aai.core.app_status import app_status
-from aai.core.target import Machine
+from aai.core.app.status import app_status
+from aai.core.app.target import Machine
 from aai.errors import AaiError, IntegrityError, InvalidFiles, NotAllowed, NotFound, RegistryError, StorageFailed
 
 
@@ -595,7 +595,7 @@ def test_the_lock_is_made_for_the_pins_that_are_left(lab: Lab) -> None:
 
 
 def test_progress_is_told_and_ends_with_everything(lab: Lab) -> None:
-    from aai.core.install import install_app
+    from aai.core.app.install import install_app
 
     lab.publish(weights=b"w" * 1000)
     lab.add("acme/yolo")

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
-from aai.core.app_config import AppConfig, load_app
-from aai.core.app_status import check_installed
+from aai.core.app.config import AppConfig, load_app
+from aai.core.app.status import check_installed
 from aai.core.names import did_you_mean
 from aai.errors import AaiError, NotFound
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from aai.core.model_config import FILE_NAME, ModelConfig, load
+from aai.core.fields import FILE_NAME
+from aai.core.model_config import ModelConfig, load
 from aai.core.names import parse_id
 from aai.errors import NotFound, UsageError
 from aai.storage import translated

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aai.core.lock import Lock, LockedModel, load_lock, local_path
+from aai.core.app.lock import Lock, LockedModel, load_lock, local_path
 from aai.errors import InvalidFiles
 
 DIGEST = "sha256:" + "a" * 64

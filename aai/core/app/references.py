@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
 
-from aai.core.app_config import LOCAL_VERSION
-from aai.core.installed import MODELS, STATE
-from aai.core.local_model import local_model_id
-from aai.core.lock import LockedModel, local_path
+from aai.core.app.config import LOCAL_VERSION
+from aai.core.app.installed import MODELS, STATE
+from aai.core.app.local_model import local_model_id
+from aai.core.app.lock import LockedModel, local_path
 from aai.core.names import parse_reference
 from aai.errors import NotFound, UsageError
 from aai.ports import Registry

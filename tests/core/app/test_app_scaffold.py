@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from aai.core.app_config import load_app, read_project
-from aai.core.scaffold import configure_app
+from aai.core.app.config import load_app, read_project
+from aai.core.app.scaffold import configure_app
 from aai.errors import InvalidFiles, NotFound, UsageError
 from aai.registry.folder import FolderRegistry
 

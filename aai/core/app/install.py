@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 
-from aai.core.app_config import AppConfig, load_app
-from aai.core.generations import is_tidy, recover, remove_model, switch_to, tidy, write_receipt
-from aai.core.install_contents import Contents, Site, package_document
-from aai.core.install_fetch import Failures, Progress, all_contents, fetch_all
-from aai.core.install_plan import (
+from aai.core.app.config import AppConfig, load_app
+from aai.core.app.generations import is_tidy, recover, remove_model, switch_to, tidy, write_receipt
+from aai.core.app.install_contents import Contents, Site, package_document
+from aai.core.app.install_fetch import Failures, Progress, all_contents, fetch_all
+from aai.core.app.install_plan import (
     NOTHING,
     REMOVE,
     UPDATE,
@@ -27,7 +27,7 @@ from aai.core.install_plan import (
     untouched,
     write_lock,
 )
-from aai.core.installed import (
+from aai.core.app.installed import (
     MODELS,
     STATE,
     Receipt,
@@ -36,8 +36,8 @@ from aai.core.installed import (
     models_with_state,
     read_receipt,
 )
-from aai.core.lock import load_lock
-from aai.core.target import Machine
+from aai.core.app.lock import load_lock
+from aai.core.app.target import Machine
 from aai.errors import AaiError, NotFound
 from aai.package.oci import MODEL_FILE_NAME
 from aai.package.sealed import copy_checked

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping
 
-from aai.core.app_config import LOCAL_VERSION
+from aai.core.app.config import LOCAL_VERSION
 from aai.errors import Finding, InvalidFiles, NotFound
 from aai.package.oci import is_digest
 from aai.storage import read_json, write_json

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from app_lab import Lab
 
-from aai.core.app_config import write_project
-from aai.core.app_status import app_status, check_installed
+from aai.core.app.config import write_project
+from aai.core.app.status import app_status, check_installed
 from aai.errors import InvalidFiles, NotFound
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Sequence
 
-from aai.core.app_config import LOCAL_VERSION, AppConfig, load_app, read_project, same_but_for_case
-from aai.core.lock import Lock, LockedModel, load_lock
+from aai.core.app.config import LOCAL_VERSION, AppConfig, load_app, read_project, same_but_for_case
+from aai.core.app.lock import Lock, LockedModel, load_lock
+from aai.core.app.references import Wish, raise_missing, wish_of
 from aai.core.names import did_you_mean
-from aai.core.references import Wish, raise_missing, wish_of
 from aai.errors import AaiError, NotFound, UsageError
 from aai.ports import Registry
 from aai.storage import alone_in, write_bytes

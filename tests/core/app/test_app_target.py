@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from aai.core.target import Machine, choose_variant, this_machine
+from aai.core.app.target import Machine, choose_variant, this_machine
 from aai.errors import NotFound
 from aai.package.read import VariantEntry
 

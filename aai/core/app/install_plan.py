@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Mapping, Union
 
-from aai.core.app_config import LOCAL_VERSION, AppConfig, load_app
-from aai.core.installed import Receipt, is_ours, model_path, read_receipt, unhealthy
-from aai.core.lock import Lock, LockedModel, load_lock
-from aai.core.target import Machine
+from aai.core.app.config import LOCAL_VERSION, AppConfig, load_app
+from aai.core.app.installed import Receipt, is_ours, model_path, read_receipt, unhealthy
+from aai.core.app.lock import Lock, LockedModel, load_lock
+from aai.core.app.target import Machine
 from aai.errors import Finding, InvalidFiles, NotFound
 from aai.ports import Registry
 from aai.storage import alone_in
@@ -186,7 +186,7 @@ def _difference(
 
 
 def _has_changed(source: Path, receipt: Receipt) -> bool:
-    from aai.core.local_model import read_local_model
+    from aai.core.app.local_model import read_local_model
 
     return receipt.source != str(source) or receipt.source_files != read_local_model(source).files
 

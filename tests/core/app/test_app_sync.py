@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from app_lab import Lab
 
-from aai.core.app_config import write_project
-from aai.core.resolve import apply_plan
-from aai.core.scaffold import configure_app
-from aai.core.sync import plan_sync
+from aai.core.app.config import write_project
+from aai.core.app.resolve import apply_plan
+from aai.core.app.scaffold import configure_app
+from aai.core.app.sync import plan_sync
 from aai.errors import InvalidFiles, NotFound
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Mapping
 
-from aai.core.app_config import APP_FILE, LOCAL_VERSION, PROJECT_FILE, AppConfig, load_app, read_app_file, read_project
-from aai.core.lock import LOCK_FILE, Lock, LockedModel, load_lock, local_path
+from aai.core.app.config import APP_FILE, LOCAL_VERSION, PROJECT_FILE, AppConfig, load_app, read_app_file, read_project
+from aai.core.app.lock import LOCK_FILE, Lock, LockedModel, load_lock, local_path
+from aai.core.app.references import Wish, raise_missing, resolve_reference
+from aai.core.app.resolve import KEEP, REMOVE, Change, Plan, change_for
 from aai.core.names import parse_reference
-from aai.core.references import Wish, raise_missing, resolve_reference
-from aai.core.resolve import KEEP, REMOVE, Change, Plan, change_for
 from aai.errors import AaiError, Finding, InvalidFiles, NotFound
 from aai.ports import Registry
 from aai.storage import storage_error

@@ -16,9 +16,9 @@ import pytest
 from app_lab import LABELS, Lab
 from kill import killed_at_each_change
 
-from aai.core.app_status import app_status
-from aai.core.install import install_app
-from aai.core.resolve import apply_plan, plan_add
+from aai.core.app.install import install_app
+from aai.core.app.resolve import apply_plan, plan_add
+from aai.core.app.status import app_status
 from aai.device.store import Store
 from aai.errors import NotAllowed
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from app_lab import Lab
 
-from aai.core.app_config import write_project
-from aai.core.resolve import Plan, apply_plan, plan_add, plan_remove, plan_remove_all, plan_update
+from aai.core.app.config import write_project
+from aai.core.app.resolve import Plan, apply_plan, plan_add, plan_remove, plan_remove_all, plan_update
 from aai.errors import AaiError, InvalidFiles, NotFound, RegistryError, UsageError
 
 

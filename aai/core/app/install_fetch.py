@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Callable, Mapping, Sequence
 
-from aai.core.install_contents import Contents, Site, contents_of
-from aai.core.install_plan import NOTHING, Task
-from aai.core.installed import InstalledFile
-from aai.core.parallel import in_parallel
+from aai.core.app.install_contents import Contents, Site, contents_of
+from aai.core.app.install_plan import NOTHING, Task
+from aai.core.app.installed import InstalledFile
+from aai.core.app.parallel import in_parallel
 from aai.errors import AaiError, IntegrityError, InvalidFiles, RegistryError
 
 WORKERS = 4

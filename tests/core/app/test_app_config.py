@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aai.core.app_config import load_app, read_project, write_project
+from aai.core.app.config import load_app, read_project, write_project
 from aai.errors import InvalidFiles, NotFound
 
 
