@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -92,7 +93,8 @@ def test_every_annotation_is_text(layout: Path) -> None:
 def test_skopeo_copies_a_version_whole(layout: Path, tmp_path: Path) -> None:
     skopeo = shutil.which("skopeo")
     if skopeo is None:
-        pytest.skip("skopeo is not installed: apt-get install skopeo")
+        reason = "skopeo is not installed: apt-get install skopeo"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     copy = tmp_path / "copy"
     policy = tmp_path / "policy.json"
     policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
