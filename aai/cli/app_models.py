@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import click
 
 from aai.cli.groups import LazyGroup
-from aai.cli.options import ask_options, output_options, registry_option
+from aai.cli.options import F, ask_options, output_options, registry_option
 from aai.cli.output import Output
 
 if TYPE_CHECKING:
@@ -37,24 +38,77 @@ def models() -> None:
     """
 
 
-def _carry_out(plan: Plan, registry: Registry, out: Output, dry_run: bool) -> None:
-    """Applies a plan unless it is a dry run, and prints it."""
-    from aai.core.app.resolve import apply_plan
+class Edit:
+    """One change of an app's models, as it was put: with what registry, who may be asked, and whether to only look."""
 
-    if not dry_run:
-        apply_plan(plan, registry)
-    out.document({**plan.as_dict(), "dry_run": dry_run})
-    out.ids([change.id for change in plan.changes if change.action != "keep"])
-    for change in plan.changes:
-        out.line(_line(change))
-    if not plan.changed:
-        out.line("nothing to change")
-    elif dry_run:
-        out.line("dry run: nothing was changed")
-    else:
-        if plan.project and (plan.project_set or plan.project_remove):
-            out.line(f"project {plan.project} is changed too")
-        out.hint("aai app install")
+    def __init__(self, registry: Registry, out: Output, dry_run: bool, yes: bool, asker: Prompter | None) -> None:
+        self.registry = registry
+        self.out = out
+        self.dry_run = dry_run
+        self.yes = yes
+        self.asker = asker
+
+    def confirm(self, plan: Plan, question: str) -> None:
+        """Asks before a change that takes away more than was named.
+
+        Raises:
+            UsageError: nobody can be asked, and --yes is not given.
+            Abort: the answer is no.
+        """
+        if self.dry_run or self.yes or not plan.changed:
+            return
+        if self.asker is None:
+            from aai.errors import UsageError
+
+            fix = "add --yes, or look first with --dry-run"
+            raise UsageError("this needs a yes, and nobody can be asked", None, fix)
+        if not self.asker.confirm(question, False):
+            raise click.Abort
+
+    def carry_out(self, plan: Plan) -> None:
+        """Applies a plan unless it is only to be looked at, and prints it."""
+        from aai.core.app.resolve import apply_plan
+
+        out = self.out
+        if not self.dry_run:
+            apply_plan(plan, self.registry)
+        out.document({**plan.as_dict(), "dry_run": self.dry_run})
+        out.ids([change.id for change in plan.changes if change.action != "keep"])
+        for change in plan.changes:
+            out.line(_line(change))
+        if not plan.changed:
+            out.line("nothing to change")
+        elif self.dry_run:
+            out.line("dry run: nothing was changed")
+        else:
+            if plan.project and (plan.project_set or plan.project_remove):
+                out.line(f"project {plan.project} is changed too")
+            out.hint("aai app install")
+
+
+def edit_options(function: F) -> F:
+    """Adds the options of every command that changes an app's models; the command gets `edit: Edit`."""
+
+    @click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
+    @registry_option
+    @ask_options
+    @output_options
+    @functools.wraps(function)
+    def wrapper(
+        *args: Any,
+        registry: Callable[[], Registry],
+        out: Output,
+        dry_run: bool,
+        yes: bool,
+        asker: Prompter | None,
+        **kwargs: Any,
+    ) -> Any:
+        return function(*args, edit=Edit(registry(), out, dry_run, yes, asker), **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
+
+local_option = click.option("--local", is_flag=True, help="Leave the project that the app follows as it is.")
 
 
 def _line(change: Change) -> str:
@@ -65,39 +119,11 @@ def _line(change: Change) -> str:
     return f"{_SIGNS[change.action]} {change.id} {versions}{note}"
 
 
-def _confirm(plan: Plan, question: str, yes: bool, asker: Prompter | None, dry_run: bool) -> None:
-    """Asks before a change that takes away more than was named.
-
-    Raises:
-        UsageError: nobody can be asked, and --yes is not given.
-        Abort: the answer is no.
-    """
-    if dry_run or yes or not plan.changed:
-        return
-    if asker is None:
-        from aai.errors import UsageError
-
-        raise UsageError("this needs a yes, and nobody can be asked", None, "add --yes, or look first with --dry-run")
-    if not asker.confirm(question, False):
-        raise click.Abort
-
-
 @click.command(name="add")
 @click.argument("references", nargs=-1, required=True, metavar="ID[@VERSION|@TAG]|./DIR...")
-@click.option("--local", is_flag=True, help="Leave the project that the app follows as it is.")
-@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
-@registry_option
-@ask_options
-@output_options
-def add(
-    references: tuple[str, ...],
-    local: bool,
-    dry_run: bool,
-    registry: Callable[[], Registry],
-    out: Output,
-    yes: bool,
-    asker: Prompter | None,
-) -> None:
+@local_option
+@edit_options
+def add(references: tuple[str, ...], local: bool, edit: Edit) -> None:
     r"""Pin models in this app: all of them, or none when one can't be found.
 
     Without a version the newest is taken. ./DIR takes a model folder as it is, published or not, as version 0.
@@ -110,26 +136,14 @@ def add(
     """
     from aai.core.app.resolve import plan_add
 
-    chosen = registry()
-    _carry_out(plan_add(Path.cwd(), references, chosen, local), chosen, out, dry_run)
+    edit.carry_out(plan_add(Path.cwd(), references, edit.registry, local))
 
 
 @click.command(name="remove")
 @click.argument("model_ids", nargs=-1, required=True, metavar="ID...")
-@click.option("--local", is_flag=True, help="Leave the project that the app follows as it is.")
-@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
-@registry_option
-@ask_options
-@output_options
-def remove(
-    model_ids: tuple[str, ...],
-    local: bool,
-    dry_run: bool,
-    registry: Callable[[], Registry],
-    out: Output,
-    yes: bool,
-    asker: Prompter | None,
-) -> None:
+@local_option
+@edit_options
+def remove(model_ids: tuple[str, ...], local: bool, edit: Edit) -> None:
     r"""Take models off this app. Their files go with the next aai app install.
 
     \b
@@ -138,19 +152,13 @@ def remove(
     """
     from aai.core.app.resolve import plan_remove
 
-    chosen = registry()
-    _carry_out(plan_remove(Path.cwd(), model_ids, chosen, local), chosen, out, dry_run)
+    edit.carry_out(plan_remove(Path.cwd(), model_ids, edit.registry, local))
 
 
 @click.command(name="remove-all")
-@click.option("--local", is_flag=True, help="Leave the project that the app follows as it is.")
-@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
-@registry_option
-@ask_options
-@output_options
-def remove_all(
-    local: bool, dry_run: bool, registry: Callable[[], Registry], out: Output, yes: bool, asker: Prompter | None
-) -> None:
+@local_option
+@edit_options
+def remove_all(local: bool, edit: Edit) -> None:
     r"""Take all models off this app, and off the project that it follows unless --local.
 
     \b
@@ -159,11 +167,10 @@ def remove_all(
     """
     from aai.core.app.resolve import plan_remove_all
 
-    chosen = registry()
-    plan = plan_remove_all(Path.cwd(), chosen, local)
+    plan = plan_remove_all(Path.cwd(), edit.registry, local)
     where = f"this app and the project {plan.project}" if plan.project_remove else "this app"
-    _confirm(plan, f"Take {len(plan.changes)} models off {where}?", yes, asker, dry_run)
-    _carry_out(plan, chosen, out, dry_run)
+    edit.confirm(plan, f"Take {len(plan.changes)} models off {where}?")
+    edit.carry_out(plan)
 
 
 @click.command(name="show")
@@ -189,18 +196,8 @@ def show(out: Output, yes: bool, asker: Prompter | None) -> None:
 
 @click.command(name="update")
 @click.argument("model_ids", nargs=-1, metavar="[ID...]")
-@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
-@registry_option
-@ask_options
-@output_options
-def update(
-    model_ids: tuple[str, ...],
-    dry_run: bool,
-    registry: Callable[[], Registry],
-    out: Output,
-    yes: bool,
-    asker: Prompter | None,
-) -> None:
+@edit_options
+def update(model_ids: tuple[str, ...], edit: Edit) -> None:
     r"""Move pins to the newest versions: those that are named, or all. A pin never goes down.
 
     \b
@@ -210,26 +207,15 @@ def update(
     """
     from aai.core.app.resolve import plan_update
 
-    chosen = registry()
-    _carry_out(plan_update(Path.cwd(), model_ids, chosen), chosen, out, dry_run)
+    edit.carry_out(plan_update(Path.cwd(), model_ids, edit.registry))
 
 
 @click.command(name="sync")
 @click.option(
     "--from", "source", metavar="FILE|APP", help="Take the models of that app folder, app file or list instead."
 )
-@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
-@registry_option
-@ask_options
-@output_options
-def sync(
-    source: str | None,
-    dry_run: bool,
-    registry: Callable[[], Registry],
-    out: Output,
-    yes: bool,
-    asker: Prompter | None,
-) -> None:
+@edit_options
+def sync(source: str | None, edit: Edit) -> None:
     r"""Make this app's models equal to its project's: adds, updates and removes. Pins that fit stay.
 
     Where the project wants a model in any version, the app keeps the one that it has, and a new model gets the newest.
@@ -246,11 +232,10 @@ def sync(
     if source is not None and not source.strip():
         # It comes of a variable that is not set, and is not a wish for the project's models.
         raise UsageError("--from is empty", None, "name an app's folder or a file, or leave --from out")
-    chosen = registry()
-    plan = plan_sync(Path.cwd(), chosen, None if source is None else Path(source).expanduser())
+    plan = plan_sync(Path.cwd(), edit.registry, None if source is None else Path(source).expanduser())
     gone = [change.id for change in plan.changes if change.action == "remove"]
-    if asker is not None and gone and not dry_run:
+    if edit.asker is not None and gone and not edit.dry_run:
         for change in plan.changes:
-            out.note(_line(change))
-        _confirm(plan, f"This takes {', '.join(gone)} off the app. Go on?", yes, asker, dry_run)
-    _carry_out(plan, chosen, out, dry_run)
+            edit.out.note(_line(change))
+        edit.confirm(plan, f"This takes {', '.join(gone)} off the app. Go on?")
+    edit.carry_out(plan)
