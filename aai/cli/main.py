@@ -128,7 +128,7 @@ def _from_system(error: OSError) -> AaiError:
 
 def _from_click(error: click.ClickException) -> AaiError:
     where = None
-    fix = None
+    fix = "add --help to the command to see what it takes"
     if isinstance(error, click.UsageError) and error.ctx is not None:
         where = error.ctx.command_path
         fix = f"see: {error.ctx.command_path} --help"
