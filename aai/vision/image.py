@@ -34,12 +34,13 @@ def read_image(path: PathLike) -> Array:
     Raises:
         NotFound: the file is not there.
         NotAllowed: the file may not be read.
+        StorageFailed: the disk fails, or no file can have that name.
         BadImage: a folder, an empty file, or no picture that OpenCV decodes.
     """
     path = Path(path)
-    if path.is_dir():
-        raise BadImage("the path is a folder, where a picture belongs", str(path), "name the files: DIR/*.jpg")
     with translated(path):
+        if path.is_dir():
+            raise BadImage("the path is a folder, where a picture belongs", str(path), "name the files: DIR/*.jpg")
         data = path.read_bytes()
     if not data:
         raise BadImage("the picture file is empty", str(path), "copy or download it again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
 
-from aai.errors import AaiError, BadImage, NotFound, UsageError
+from aai.errors import AaiError, BadImage, NotAllowed, NotFound, StorageFailed, UsageError
 from aai.vision.draw import markup_image
 from aai.vision.image import read_image, write_image
 from aai.vision.model_folder import ModelName, find_model
@@ -63,7 +63,7 @@ def predict(
         for number, path in enumerate(paths):
             try:
                 result, marked = _predict_one(service, path, confidence, overlap)
-            except (BadImage, NotFound) as error:
+            except (BadImage, NotFound, NotAllowed, StorageFailed) as error:
                 failures.append((path, error))
                 continue
             if copies:

@@ -106,10 +106,12 @@ class Service:
         except BaseException:
             backend.close()
             raise
-        self.close()
         with self._lock:
-            self._backend, self._preprocess, self._size = backend, preprocess, recipe.size
-            self._input = backend.inputs[0].name
+            # In one step: a thread that is waiting to run finds the old network or the new one.
+            before, self._backend = self._backend, backend
+            self._preprocess, self._size, self._input = preprocess, recipe.size, backend.inputs[0].name
+            if before is not None:
+                before.close()
         return self
 
     def close(self) -> None:
@@ -189,19 +191,22 @@ class ObjectDetection(Service):
         _check_share("overlap_threshold", overlap_threshold)
         started = time.perf_counter()
         frame = as_bgr(image)
-        with self._lock:
-            outputs, placement = self._outputs(frame)
-            found = self._decode(outputs, Request(self._size, confidence_level, self._settings))
-        kept = _best(found, overlap_threshold)
-        boxes = placement.to_image(found.boxes_xyxy[kept])
+        # What a broken network gives overflows or is no number; `_best` sorts it out, and nobody need be warned.
+        with np.errstate(over="ignore", invalid="ignore"):
+            with self._lock:
+                outputs, placement = self._outputs(frame)
+                found = self._decode(outputs, Request(self._size, confidence_level, self._settings))
+            kept = _best(found, overlap_threshold)
+        boxes = placement.to_image(found.boxes_xyxy[kept]).astype(np.float32, copy=False)
+        scores = found.scores[kept].astype(np.float32, copy=False)
         inside = boxes[:, 2:] > boxes[:, :2]
         if not inside.all():
             # Of a box in the border of a letterbox nothing is left.
             rows = inside.all(axis=1)
-            boxes, kept = boxes[rows], kept[rows]
+            boxes, scores, kept = boxes[rows], scores[rows], kept[rows]
         label = LabelMap(self._labels, found.classes, found.first_class)
         duration = time.perf_counter() - started
-        return ObjectDetectionResults(boxes, found.scores[kept], found.class_ids[kept], label, duration, frame)
+        return ObjectDetectionResults(boxes, scores, found.class_ids[kept], label, duration, frame)
 
     def _prepare(self) -> None:
         self._decode, self._settings = detection_decoder(self._config)
@@ -227,7 +232,7 @@ class Classification(Service):
         _check_share("confidence_level", confidence_level)
         started = time.perf_counter()
         frame = as_bgr(image)
-        with self._lock:
+        with np.errstate(over="ignore", invalid="ignore"), self._lock:
             outputs, _ = self._outputs(frame)
             scores = decode_classes(outputs, self._softmax)
         enough = np.flatnonzero(scores >= np.float32(confidence_level))

@@ -10,17 +10,22 @@ from typing import Any, Sequence
 from tests.model_maker import FLOAT, node, number, onnx_bytes, part, value_info
 
 
-def constant_onnx(values: Sequence[float], shape: Sequence[int], size: tuple[int, int] = (32, 32)) -> bytes:
-    """A network that answers every (1, 3, h, w) image with the same values."""
+def constant_onnx(
+    values: Sequence[float], shape: Sequence[int], size: tuple[int, int] = (32, 32), dtype: int = FLOAT
+) -> bytes:
+    """A network that answers every (1, 3, h, w) image with the same values, as `dtype`."""
     width, height = size
     nodes = [
         # 0 * mean(image) + answer: the input takes part, so that no engine drops it.
         node("ReduceMean", ["image"], ["m"], ints("axes", (1, 2, 3)) + _int("keepdims", 0)),
         node("Mul", ["m", "zero"], ["z"]),
-        node("Add", ["answer", "z"], ["output"]),
+        node("Add", ["answer", "z"], ["sum"]),
+        node("Cast", ["sum"], ["output"], _int("to", dtype)),
     ]
     tensors = [weights("answer", shape, values), weights("zero", (1,), (0.0,))]
-    return onnx_bytes([value_info("image", [1, 3, height, width])], [value_info("output", shape)], nodes, tensors)
+    return onnx_bytes(
+        [value_info("image", [1, 3, height, width])], [value_info("output", shape, dtype)], nodes, tensors
+    )
 
 
 def weights(name: str, shape: Sequence[int], values: Sequence[float]) -> bytes:

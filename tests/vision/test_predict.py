@@ -76,11 +76,12 @@ def test_a_picture_that_cannot_be_read_does_not_keep_the_others_from_being_run(t
     good = write_image(tmp_path / "a.png", FRAME)
     bad = tmp_path / "b.png"
     bad.write_text("no picture")
-    document = predict(folder, [bad, tmp_path / "gone.png", good], save=tmp_path / "out")
+    document = predict(folder, [bad, tmp_path / "gone.png", tmp_path / ("n" * 300), good], save=tmp_path / "out")
     assert [result["image"] for result in document["results"]] == [str(good)]
     assert [(f["image"], f["error"]["code"]) for f in document["failed"]] == [
         (str(bad), "bad_image"),
         (str(tmp_path / "gone.png"), "not_found"),
+        (str(tmp_path / ("n" * 300)), "storage"),
     ]
     with pytest.raises(BadImage):
         predict(folder, [bad])

@@ -14,6 +14,7 @@ import pytest
 from aai.errors import AaiError, BackendUnavailable, BadImage, BadWeights, NotFound, UsageError
 from aai.vision.engines import Accelerator, Engine
 from aai.vision.tasks import Classification, ObjectDetection
+from tests.model_maker import FLOAT16
 from tests.vision.models import classes_folder, constant_onnx, ssd_folder, write_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,9 +71,10 @@ def test_boxes_that_are_no_numbers_are_dropped(tmp_path: Path) -> None:
     folder = write_model(
         tmp_path, constant_onnx(values, (1, 5, 4)), labels="thing\n", aai={"decoder": {"name": "yolov8"}}
     )
-    with np.errstate(invalid="ignore"):
-        found = ObjectDetection(folder).load().detect_objects(FRAME)
+    found = ObjectDetection(folder).load().detect_objects(FRAME)  # and nothing is warned of: warnings are errors here
     assert found.boxes_xyxy.tolist() == [[0, 0, 100, 50]]
+    classes = classes_folder(tmp_path / "classes", (inf, 1.0, nan), softmax=True)
+    assert len(Classification(classes).load().classify_image(FRAME)) == 0
 
 
 def test_overlapping_boxes_of_a_class_are_suppressed_by_the_threshold(tmp_path: Path) -> None:
@@ -222,3 +224,39 @@ def test_the_public_names_load_on_use_and_a_missing_opencv_names_the_install_lin
     )
     assert "pip install 'aai[cpu]'" in answer.stderr
     assert "BackendUnavailable" in answer.stderr
+
+
+def test_a_half_precision_network_s_results_are_float32(tmp_path: Path) -> None:
+    onnx = constant_onnx([0, 1, 0.5, 0.0, 0.0, 0.5, 0.5], (1, 1, 1, 7), dtype=FLOAT16)
+    folder = write_model(tmp_path, onnx, aai={"decoder": {"name": "ssd"}})
+    found = ObjectDetection(folder).load().detect_objects(FRAME)
+    assert (found.boxes_xyxy.dtype, found.scores.dtype) == (np.float32, np.float32)
+    assert found.boxes_xyxy.tolist() == [[0, 0, 100, 50]]
+
+
+def test_a_service_that_is_loaded_again_never_seems_not_to_be_loaded(tmp_path: Path) -> None:
+    detector = ObjectDetection(ssd_folder(tmp_path)).load(threads=1)
+    done = threading.Event()
+    seen: set[object] = set()
+
+    def work() -> None:
+        try:
+            while not done.is_set():
+                seen.add(len(detector.detect_objects(FRAME)))
+        except UsageError as error:
+            seen.add(str(error))
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that the threads take turns at every step
+    try:
+        for thread in threads:
+            thread.start()
+        for _ in range(100):
+            detector.load(threads=1)
+    finally:
+        done.set()
+        sys.setswitchinterval(usual)
+        for thread in threads:
+            thread.join()
+    assert seen == {2}

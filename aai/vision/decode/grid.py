@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Mapping
 
 import numpy as np
 
+from aai.core.fields import FILE_NAME
+from aai.errors import UsageError
 from aai.vision.boxes import from_centres
 
 if TYPE_CHECKING:
     from aai.vision.image import Array
+
+_STRIDES = (8, 16, 32)
+
+
+def strides_of(settings: Mapping[str, Any]) -> tuple[int, ...]:
+    """Pixels per cell of each grid: `strides` of a layout's settings, or else the usual 8, 16 and 32.
+
+    Raises:
+        UsageError: they are not whole numbers of 1 or more.
+    """
+    strides = settings.get("strides") or _STRIDES
+    if not isinstance(strides, (list, tuple)) or not all(type(stride) is int and stride > 0 for stride in strides):
+        raise UsageError(
+            f"the strides of the decoder are {strides}, where whole numbers of 1 or more belong",
+            f"{FILE_NAME}, aai.decoder.strides",
+            "let the weights be read again: aai model configure",
+        )
+    return tuple(strides)
 
 
 @lru_cache(maxsize=16)
@@ -39,11 +59,12 @@ def from_cells(boxes: Array, corners: Array, strides: Array) -> Array:
     """(N, 4) float32 x1, y1, x2, y2 in pixels; centre = (corner + d) * stride, side = exp(log) * stride.
 
     Args:
-        boxes: (N, 4 or more) dx, dy, log width, log height; overwritten.
+        boxes: (N, 4 or more) dx, dy, log width, log height.
         corners: (N, 2) column and row of each box's cell.
         strides: (N, 1) pixels per cell.
     """
-    centred = boxes[:, :4]
+    # Half precision would round to whole pixels beyond 1,024.
+    centred = boxes[:, :4].astype(np.float32)
     centred[:, :2] += corners
     np.exp(centred[:, 2:], out=centred[:, 2:])
     centred *= strides

@@ -9,13 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Mapping
 
 from aai.vision.decode.candidates import Candidates, Request, misfit, single
-from aai.vision.decode.grid import cells, from_cells
+from aai.vision.decode.grid import cells, from_cells, strides_of
 from aai.vision.decode.objectness import best_classes
 
 if TYPE_CHECKING:
     from aai.vision.image import Array
-
-STRIDES = (8, 16, 32)
 
 
 def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
@@ -25,7 +23,7 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
         AaiError: not one output of that shape, or its cells are not those of the input size.
     """
     rows = single(outputs, "yolox", 6)
-    corner, stride = cells(request.size, tuple(request.settings.get("strides") or STRIDES))
+    corner, stride = cells(request.size, strides_of(request.settings))
     if len(rows) != len(corner):
         raise misfit(outputs, f"yolox, which has {len(corner)} cells for {request.size[0]}x{request.size[1]} pixels")
     indices, chosen, scores, class_ids = best_classes(rows, request.confidence)

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Mapping
 import numpy as np
 
 from aai.vision.decode.candidates import Candidates, Request, at_least, misfit
-from aai.vision.decode.grid import cells, from_cells
+from aai.vision.decode.grid import cells, from_cells, strides_of
 
 if TYPE_CHECKING:
     from aai.vision.image import Array
-
-STRIDES = (8, 16, 32)
 
 
 def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
@@ -25,7 +23,7 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
     Raises:
         AaiError: an output of a stride is missing, or does not have the cells of the input size.
     """
-    strides = tuple(request.settings.get("strides") or STRIDES)
+    strides = strides_of(request.settings)
     corner, stride = cells(request.size, strides)
     try:
         parts = {

@@ -177,3 +177,18 @@ def test_a_classification_model_takes_softmax_from_its_configuration() -> None:
     assert not classification_softmax(_config("onnx", {"name": "classification"}))
     with pytest.raises(UsageError, match="yolox"):
         classification_softmax(_config("onnx", {"name": "yolox"}))
+
+
+@pytest.mark.parametrize("layout", ["yolox", "yunet"])
+@pytest.mark.parametrize("strides", [8, [0], [8, "16"], [8.0], "8", [True], {"a": 8}])
+def test_strides_that_are_no_pixels_are_told(layout: str, strides: Any) -> None:
+    with pytest.raises(UsageError, match="strides of the decoder") as caught:
+        _decode(layout, {"output": np.zeros((1, 2, 6), np.float32)}, strides=strides)
+    assert "aai.decoder.strides" in str(caught.value.where)
+
+
+def test_the_boxes_of_a_half_precision_network_are_placed_in_full_precision() -> None:
+    rows = np.zeros((1, 160, 6), np.float16)
+    rows[0, 159] = [0.5, 0, 0, 0, 1, 1]
+    found = _decode("yolox", {"output": rows}, strides=[13], size=(2080, 13))
+    assert found.boxes_xyxy.tolist() == [[2067, -6.5, 2080, 6.5]]
