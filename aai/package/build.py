@@ -7,6 +7,7 @@ manifest.md and image-index.md.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Mapping, Sequence
@@ -34,6 +35,7 @@ from aai.package.read import check_path, read_manifest
 from aai.ports import Package, PackageFile, TakeFile
 
 _DOC_NAMES = ("readme", "license", "licence", "copying", "notice")
+_DOC_SUFFIXES = ("", ".txt", ".rst", ".html", ".pdf")
 _CONFIG_SUFFIXES = (
     ".json",
     ".cfg",
@@ -183,6 +185,8 @@ class _Parts:
 def layer_type(path: str) -> str:
     """The ModelPack media type of a file, by its name: documentation, configuration, or else weights."""
     name = PurePosixPath(path.lower())
-    if name.suffix == ".md" or name.name.startswith(_DOC_NAMES):
+    # LICENSE-MIT is a licence, and licence-plate.onnx is a network.
+    word = name.stem if name.suffix else re.split("[-_]", name.name)[0]
+    if name.suffix == ".md" or (name.suffix in _DOC_SUFFIXES and word in _DOC_NAMES):
         return DOC_TYPE
     return WEIGHT_CONFIG_TYPE if name.suffix in _CONFIG_SUFFIXES else WEIGHT_TYPE

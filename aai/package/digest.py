@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Protocol
+from typing import TYPE_CHECKING, Callable, Deque, Protocol
 
 from aai.package.oci import PIECE_BYTES
 from aai.ports import PackageFile
@@ -82,23 +83,22 @@ def read_through(file: Source, first: Consumer, second: Consumer) -> int:
     from concurrent.futures import ThreadPoolExecutor
 
     size_bytes = 0
-    buffers = [memoryview(bytearray(BUFFER_BYTES))]
-    pending: list[Future[None]] = []
+    pending: Deque[tuple[Future[None], memoryview]] = deque()
     with ThreadPoolExecutor(1) as thread:
         while True:
-            turn = len(pending) % _BUFFERS
-            if len(pending) >= _BUFFERS:
-                pending[-_BUFFERS].result()  # its buffer is filled anew below
-            elif turn == len(buffers):
-                buffers.append(memoryview(bytearray(BUFFER_BYTES)))
-            count = _fill(file, buffers[turn])
+            if len(pending) < _BUFFERS:
+                buffer = memoryview(bytearray(BUFFER_BYTES))
+            else:
+                done, buffer = pending.popleft()
+                done.result()
+            count = _fill(file, buffer)
             if not count:
                 break
-            part = buffers[turn][:count]
-            pending.append(thread.submit(second, part))
+            part = buffer[:count]
+            pending.append((thread.submit(second, part), buffer))
             first(part)
             size_bytes += count
-        for future in pending[-_BUFFERS:]:
+        for future, _ in pending:
             future.result()
     return size_bytes
 

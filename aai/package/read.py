@@ -27,6 +27,8 @@ from aai.ports import Package
 MOST_FILES = 10_000
 MOST_PART_BYTES = 255
 """Longest name of a file or folder that Linux file systems take."""
+MOST_PATH_BYTES = 4095
+"""Longest path that Linux takes (PATH_MAX, less the zero at its end)."""
 
 
 @dataclass(frozen=True)
@@ -134,14 +136,17 @@ def check_path(path: object, where: str) -> str:
     """`path`, if joining it to a folder stays in that folder on every system.
 
     Raises:
-        IntegrityError: empty, absolute, with "..", "." or empty parts, backslashes, a drive or control characters.
+        IntegrityError: absolute, with "..", "." or empty parts, backslashes, a drive or control characters, or longer
+            than Linux takes.
+        RegistryError: empty, or not text.
     """
     text = _text(path, where)
     parts = text.split("/")
     unsafe = (
         any(part in ("", ".", "..") for part in parts)
         or any(character in "\\:" or ord(character) < 32 or ord(character) == 127 for character in text)
-        or any(len(part.encode("utf-8", "surrogatepass")) > MOST_PART_BYTES for part in parts)
+        or any(_bytes(part) > MOST_PART_BYTES for part in parts)
+        or _bytes(text) > MOST_PATH_BYTES
         or not _is_unicode(text)
     )
     if unsafe:
@@ -186,9 +191,11 @@ def _pieces(text: str | None, size_bytes: int, where: str) -> tuple[str, ...]:
 
 
 def _check_distinct(names: list[str], kind: str) -> None:
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise IntegrityError(f"the {kind} {twice!r} is listed twice", kind)
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise IntegrityError(f"the {kind} {name!r} is listed twice", kind)
+        seen.add(name)
 
 
 def _check_tree(paths: set[str]) -> None:
@@ -244,6 +251,10 @@ def _number(value: object, where: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
         return value
     raise RegistryError("a size is missing or not a number of bytes", where)
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _is_unicode(text: str) -> bool:

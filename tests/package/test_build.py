@@ -157,7 +157,12 @@ def test_a_version_has_a_variant_and_each_has_its_own_name() -> None:
     ("name", "kind"),
     [
         ("LICENSE", "doc"),
+        ("LICENSE-MIT", "doc"),
+        ("licence.txt", "doc"),
         ("docs/CARD.md", "doc"),
+        ("licence-plate.onnx", "weight"),
+        ("license_plate.txt", "weight.config"),
+        ("notices.bin", "weight"),
         ("yolo.cfg", "weight.config"),
         ("coco.names", "weight.config"),
         ("yolo.weights", "weight"),

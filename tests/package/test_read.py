@@ -97,6 +97,7 @@ def test_what_is_no_document_is_refused(data: bytes) -> None:
         "a\nb",
         "\x7f",
         "a" * 256,
+        "a/" * 2048 + "a",
         "\ud800",
     ],
 )
