@@ -17,6 +17,7 @@ from typing import Any, Iterator, Mapping
 
 from aai.errors import IntegrityError
 from aai.package.digest import bytes_digest
+from aai.package.oci import is_digest
 from aai.package.sealed import fault, place, remove_tree, seal
 from aai.ports import Registry
 from aai.storage import alone_in, translated, write_bytes, write_json
@@ -34,8 +35,7 @@ class Store:
 
     def blob(self, digest: str) -> Path:
         """Where the blob of `digest` is, or would be."""
-        algorithm, _, value = digest.partition(":")
-        return self.folder / "blobs" / algorithm / value
+        return self.folder / "blobs" / "sha256" / _hex(digest)
 
     def package(self, manifest_digest: str) -> Path:
         """Where the folder of a manifest is, or would be; the files are in its sub-folder `files`."""
@@ -127,7 +127,10 @@ class Store:
         with alone_in(work):
             with translated(work):
                 for left_over in list(work.iterdir()):
-                    remove_tree(left_over) if left_over.is_dir() else left_over.unlink()
+                    if left_over.is_dir():
+                        remove_tree(left_over)
+                    else:
+                        left_over.unlink()
             try:
                 yield work
             finally:
@@ -136,4 +139,7 @@ class Store:
 
 
 def _hex(digest: str) -> str:
+    if not is_digest(digest):
+        # As the name of a folder it could lead out of the store, and what lies there would be cleared away.
+        raise IntegrityError(f"{digest!r} is not a sha256 digest", None, "publish the model again")
     return digest.partition(":")[2]

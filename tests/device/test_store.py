@@ -152,3 +152,19 @@ def test_a_placed_file_never_overwrites(store: Store, tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         store.place(digest(b"data"), tmp_path / "mine")
     assert (tmp_path / "mine").read_bytes() == b"mine"
+
+
+def test_what_is_no_digest_names_nothing_in_the_store_or_outside(store: Store, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").write_text("kept")
+    shelf: Any = Shelf()
+    for name in ("sha256:../../precious", "../../precious:x", "", "sha256:"):
+        with pytest.raises(IntegrityError, match="not a sha256 digest"):
+            store.fetch(shelf, "a/b", name, 4)
+        with pytest.raises(IntegrityError, match="not a sha256 digest"):
+            store.document(shelf, "a/b", name)
+        with pytest.raises(IntegrityError, match="not a sha256 digest"):
+            store.keep(name, {}, {})
+    assert (precious / "file").read_text() == "kept"
+    assert shelf.asked == []
