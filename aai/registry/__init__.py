@@ -58,4 +58,7 @@ def _folder(address: str) -> Path:
         path = address[len("dir:") :] if address.startswith("dir:") else address
     if not path.strip() or "\0" in path:
         raise UsageError("the address of the registry is empty or not a path", repr(address), fix)
-    return Path(path).expanduser().absolute()
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError as error:
+        raise UsageError("the address of the registry starts with ~ and the name of nobody here", address, fix) from error
