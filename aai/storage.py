@@ -129,7 +129,7 @@ def read_json(path: Path, fix: str | None = None) -> Any:
 
     Raises:
         NotFound: the file is not there; `fix` then says what makes it.
-        InvalidFiles: not UTF-8, or a syntax error, with line and column.
+        InvalidFiles: not UTF-8, a syntax error (with line and column), or what no reader takes: too deep, too long.
     """
     try:
         data = path.read_bytes()
@@ -150,6 +150,10 @@ def read_json(path: Path, fix: str | None = None) -> Any:
         finding = Finding(
             "error", f"JSON syntax error: {error.msg[0].lower()}{error.msg[1:]}", where, "mend the file at that place"
         )
+        raise InvalidFiles("the file can't be read", [finding]) from error
+    except ValueError as error:
+        # Python from 3.11 on, and late releases before, read no whole number of more than 4300 digits.
+        finding = Finding("error", "a number has too many digits", str(path), "write a shorter number")
         raise InvalidFiles("the file can't be read", [finding]) from error
 
 

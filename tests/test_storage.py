@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aai.errors import InvalidFiles, NotAllowed, StorageFailed
-from aai.storage import storage_error, translated, write_json
+from aai.storage import read_json, storage_error, translated, write_json
 
 
 def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
@@ -54,3 +54,16 @@ def test_json_is_written_with_its_characters_and_a_final_newline(tmp_path: Path)
     write_json(path, {"name": "zebra crossing, 横断歩道"})
     assert path.read_text(encoding="utf-8") == '{\n  "name": "zebra crossing, 横断歩道"\n}\n'
     assert json.loads(path.read_bytes()) == {"name": "zebra crossing, 横断歩道"}
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "1" * 5000 + "x"])
+def test_json_that_no_reader_takes_is_told_as_such(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(InvalidFiles):
+        read_json(tmp_path / "a.json")
+
+
+def test_a_number_of_too_many_digits_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("9" * 5000)
+    with pytest.raises(InvalidFiles, match="a number has too many digits"):
+        read_json(tmp_path / "a.json")

@@ -132,17 +132,18 @@ def _check_aai(document: dict[str, Any], where: str, findings: list[Finding]) ->
                 "use a newer aai",
             )
         )
-    for name in ("input", "decoder"):
+    for name in ("input", "decoder", "told"):
         if section.get(name) is not None and not isinstance(section[name], dict):
             findings.append(_wrong(f"aai.{name}", "an object", section[name], where))
             section[name] = {}
     decoder = section.get("decoder") or {}
     if decoder and not isinstance(decoder.get("name"), str):
         findings.append(_wrong("aai.decoder.name", "text", decoder.get("name"), where))
-    files = section.get("files")
-    if files is not None and not (isinstance(files, list) and all(isinstance(name, str) for name in files)):
-        findings.append(_wrong("aai.files", "a list of paths", files, where))
-        section["files"] = []
+    for holder, place in ((section, "aai.files"), (section.get("told") or {}, "aai.told.files")):
+        files = holder.get("files")
+        if files is not None and not (isinstance(files, list) and all(isinstance(name, str) for name in files)):
+            findings.append(_wrong(place, "a list of paths", files, where))
+            holder["files"] = []
     _check_input(section.get("input") or {}, where, findings)
 
 

@@ -13,6 +13,8 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
 SIDE_RULE = "letters and digits, joined by single dots, one or two underscores or dashes, at most 64 characters"
 _RULE = f"write publisher/name; each side is {SIDE_RULE}"
 MAX_SIDE = 64
+MAX_DIGITS = 9
+"""Of a version: a longer number names none."""
 
 
 def parse_id(text: str) -> tuple[str, str]:
@@ -24,7 +26,10 @@ def parse_id(text: str) -> tuple[str, str]:
         UsageError: not of the form publisher/name.
     """
     sides = text.split("/")
-    if len(sides) != 2 or not all(_SIDE.match(side.lower()) and len(side) <= MAX_SIDE for side in sides):
+    # Some letters beyond ASCII, such as the Kelvin sign, become one of ASCII when they are lower-cased.
+    if len(sides) != 2 or not all(
+        side.isascii() and len(side) <= MAX_SIDE and _SIDE.match(side.lower()) for side in sides
+    ):
         raise UsageError(f'"{text}" is not a model id', None, _RULE)
     return sides[0], sides[1]
 
@@ -49,6 +54,11 @@ def parse_reference(text: str) -> tuple[str, str | None]:
     if at and not reference:
         raise UsageError(f'"{text}" names no version', None, f"write {model_id}@3, {model_id}@TAG or {model_id}")
     return model_id, reference or None
+
+
+def version_number(reference: str) -> int | None:
+    """The version that a reference of digits names; None for a tag or a digest."""
+    return int(reference) if reference.isascii() and reference.isdigit() and len(reference) <= MAX_DIGITS else None
 
 
 def check_tag(tag: str) -> str:

@@ -45,6 +45,8 @@ def _number(value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError):
         raise ValueError(f"is {kind_of(value)}, where a number belongs") from None
+    except OverflowError:
+        raise ValueError("is a number of too many digits") from None
     if not math.isfinite(number):
         raise ValueError(f"is {value}, where a finite number belongs")
     return int(number) if number.is_integer() and not isinstance(value, float) else number

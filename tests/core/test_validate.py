@@ -12,7 +12,7 @@ from aai.core.configure import configure
 from aai.core.fields import FILE_NAME
 from aai.core.model_schema import normalise
 from aai.core.validate import validate
-from aai.errors import NotFound, UsageError
+from aai.errors import InvalidFiles, NotFound, UsageError
 from tests.model_maker import onnx_bytes, value_info
 
 
@@ -206,3 +206,23 @@ def test_parameters_of_a_wrong_type_are_one_finding(tmp_path: Path) -> None:
         "model_parameters is a list, where an object belongs"
     ]
     assert not any("is missing" in line and "size" not in line for line in errors(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["scalefactor", "version", "inference_time"])
+def test_a_number_beyond_all_measure_is_a_finding(folder: Path, name: str) -> None:
+    path = folder / FILE_NAME
+    document = json.loads(path.read_text())
+    (document["model_parameters"] if name == "scalefactor" else document)[name] = 10**400
+    path.write_text(json.dumps(document))
+    assert [line.split(" | ")[0] for line in errors(folder)] == [f"{name} is a number of too many digits"]
+
+
+@pytest.mark.parametrize("told", [[1], "text", {"files": 5}, {"files": [1]}])
+def test_a_damaged_memory_of_what_was_told_is_a_finding_and_no_crash(folder: Path, told: Any) -> None:
+    path = folder / FILE_NAME
+    document = json.loads(path.read_text())
+    document["aai"].update(told=told, files=["labels.txt"])
+    path.write_text(json.dumps(document))
+    assert ["aai.told" in line for line in errors(folder)] == [True]
+    with pytest.raises(InvalidFiles, match=r"aai\.told"):
+        configure(folder, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,20 +64,27 @@ def resolve_reference(reference: str, registry: Registry) -> tuple[str, Wish]:
     try:
         model_id, wanted = parse_reference(reference)
     except UsageError as error:
-        if Path(reference).is_dir():
+        if _is_folder(reference):
             raise UsageError(error.what, reference, f"for the model folder, write ./{reference}") from error
         near = _of_any_publisher(reference, registry)
         raise (UsageError(error.what, None, f"did you mean {near}?") if near else error) from None
     try:
         info = registry.resolve(model_id, wanted)
     except NotFound as error:
-        if Path(reference).is_dir():
+        if _is_folder(reference):
             raise NotFound(error.what, error.where, f"for the model folder, write ./{reference}") from error
         raise
     locked = LockedModel(info.number, info.digest)
     if wanted is None or wanted.isdigit():
         return model_id, Wish(locked, "", None if wanted is None else info.number)
     return model_id, Wish(locked, "" if wanted == "latest" else f"tag {wanted}", wanted)
+
+
+def _is_folder(reference: str) -> bool:
+    """Whether the words happen to name a folder; what is too long for a path names none."""
+    with contextlib.suppress(OSError):
+        return Path(reference).is_dir()
+    return False
 
 
 def _of_any_publisher(reference: str, registry: Registry) -> str:

@@ -9,7 +9,7 @@ from aai.core.app.config import APP_FILE, LOCAL_VERSION, PROJECT_FILE, AppConfig
 from aai.core.app.lock import LOCK_FILE, Lock, LockedModel, load_lock, local_path
 from aai.core.app.references import Wish, raise_missing, resolve_reference
 from aai.core.app.resolve import KEEP, REMOVE, Change, Plan, change_for
-from aai.core.names import parse_reference
+from aai.core.names import parse_reference, version_number
 from aai.errors import AaiError, Finding, InvalidFiles, NotFound
 from aai.ports import Registry
 from aai.storage import storage_error
@@ -125,17 +125,18 @@ def _from_list(path: Path) -> dict[str, int | str | None]:
         raise InvalidFiles("the file can't be read", [finding]) from error
     wanted: dict[str, int | str | None] = {}
     findings = []
-    for number, line in enumerate(lines, 1):
+    for row, line in enumerate(lines, 1):
         reference = line.partition("#")[0].strip()
         if not reference:
             continue
         try:
             model_id, entry = parse_reference(reference)
             if model_id in wanted:
-                findings.append(Finding("error", f"{model_id} is named twice", f"{path}, line {number}", "keep one"))
-            wanted[model_id] = int(entry) if entry is not None and entry.isdigit() else entry
+                findings.append(Finding("error", f"{model_id} is named twice", f"{path}, line {row}", "keep one"))
+            number = version_number(entry or "")
+            wanted[model_id] = entry if number is None else number
         except AaiError as error:
-            findings.append(Finding("error", error.what, f"{path}, line {number}", error.fix))
+            findings.append(Finding("error", error.what, f"{path}, line {row}", error.fix))
     if len(findings) > _MOST_FINDINGS:
         more = Finding(
             "error", f"and {len(findings) - _MOST_FINDINGS} more lines", str(path), "see that it is a list of models"

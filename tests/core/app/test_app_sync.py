@@ -174,3 +174,11 @@ def test_a_broken_list_tells_all_lines(lab: Lab) -> None:
         sync(lab, names)
     with pytest.raises(NotFound):
         sync(lab, lab.folder / "nowhere")
+
+
+@pytest.mark.parametrize("reference", ["\u00b2", "9" * 5000], ids=["superscript", "long"])
+def test_digits_that_are_no_number_name_no_version(lab: Lab, reference: str) -> None:
+    names = lab.folder / "wanted.txt"
+    names.write_text(f"acme/yolo@{reference}\n", encoding="utf-8")
+    with pytest.raises(NotFound, match="has no version"):
+        sync(lab, names)
