@@ -6,6 +6,7 @@ comment line, an option that is given twice counts as it was given last.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,12 +69,15 @@ class Section:
         """A comma list of numbers, empty when the option is not there.
 
         Raises:
-            BadWeights: one of them is not a number.
+            BadWeights: one of them is not a number, or not a finite one.
         """
         try:
-            return [float(word) for word in self._words(name)]
-        except ValueError as error:
-            raise self.wrong(f'{name} is "{self.options[name][:40]}", where numbers belong') from error
+            values = [float(word) for word in self._words(name)]
+        except ValueError:
+            values = [math.nan]
+        if not all(math.isfinite(value) for value in values):
+            raise self.wrong(f'{name} is "{self.options[name][:40]}", where numbers belong')
+        return values
 
     def _words(self, name: str) -> list[str]:
         # Some cfgs have a comment behind the list.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, Sequence
 
-from aai.core.inspect.darknet_cfg import Section
+from aai.core.inspect.darknet_cfg import MAX_VALUE, Section
 
 _KEEP_SHAPE = (
     "dropout",
@@ -91,6 +91,8 @@ def read_layers(sections: Sequence[Section], width: int, height: int, channels: 
             previous = Layer(section, previous.width, previous.height, previous.channels, None)
         if previous.width < 1 or previous.height < 1:
             raise section.wrong(f"has nothing left of the image: {previous.width}x{previous.height}")
+        if max(previous.width, previous.height, previous.channels) > MAX_VALUE:
+            raise section.wrong("makes more columns, rows or channels than any network has")
         layers.append(previous)
     return layers
 

@@ -27,6 +27,8 @@ PURPOSE_OF_TASK = {
 
 _STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _ENTRY = re.compile(rf"""\s*(?:['"]?(\d{{1,6}})['"]?\s*:\s*)?({_STRING})\s*(,|\Z)""", re.S)
+_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and halves of surrogate pairs, which are no characters."""
 _INTEGERS = re.compile(r"\d{1,6}")
 
 
@@ -87,6 +89,7 @@ def _integers(text: str) -> list[int]:
 def _names(text: str) -> tuple[str, ...] | None:
     """The names in `{0: 'person', 1: 'bicycle'}` or `['person', 'bicycle']`, if they number 0, 1, 2 and so on.
 
+    Names that a label file can't hold, one a line and none empty, count as absent, all of them.
     Only the strings are given to `ast`, one by one: a whole literal from a hostile file may nest without end.
     """
     text = text.strip()
@@ -103,6 +106,8 @@ def _names(text: str) -> tuple[str, ...] | None:
                 warnings.simplefilter("ignore")
                 names.append(str(ast.literal_eval(entry.group(2))).strip())
         except (ValueError, SyntaxError):
+            return None
+        if not names[-1] or _NOT_IN_A_LINE.search(names[-1]):
             return None
         position = entry.end()
     return tuple(names) or None

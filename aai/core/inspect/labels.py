@@ -16,7 +16,6 @@ PLACEHOLDERS = ("n/a", "???", "unused", "none", "-")
 """Lines that stand for a class number that the data set does not use; any number of classes may have them."""
 
 _LISTS = Path(__file__).resolve().parents[2] / "data" / "labels"
-_SYNSET = re.compile(r"n\d{8}[ \t]+(?=\S)")
 _SEPARATORS = re.compile(r"[\s,;]+")
 
 
@@ -31,11 +30,6 @@ class LabelFile:
 
     labels: list[str]
     findings: list[Finding]
-
-    @property
-    def display(self) -> list[str]:
-        """The labels for people: without the WordNet number in front that ImageNet lists have."""
-        return [display_label(label) for label in self.labels]
 
 
 @dataclass(frozen=True)
@@ -57,11 +51,6 @@ class KnownList:
 
     name: str
     labels: tuple[str, ...]
-
-
-def display_label(label: str) -> str:
-    """`Egyptian cat` of `n02124075 Egyptian cat`; any other label as it is."""
-    return _SYNSET.sub("", label, count=1) if label.startswith("n") else label
 
 
 def read_labels(path: Path) -> LabelFile:

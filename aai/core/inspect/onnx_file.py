@@ -29,6 +29,8 @@ DTYPES = {
     13: "uint64",
     16: "bfloat16",
 }
+MAX_ELEMENTS = 1 << 63
+"""Of one tensor, as no file holds: a product of lengths without end would take time without end."""
 _FORMATS = {"float32": "<f", "float64": "<d", "int32": "<i", "int64": "<q", "uint8": "<B", "int8": "<b"}
 
 
@@ -130,6 +132,8 @@ def _read_header(file: OnnxFile) -> tuple[int, int] | None:
             producer[number] = text(data, begin, end)
         elif number == 8:
             domain, version = _pair(data, begin, end)
+            if version and not isinstance(version, int):
+                raise Malformed(f"the version of an opset at byte {begin} is no number")
             file.opsets[domain] = int(version or 0)
         elif number == 14:
             key, value = _pair(data, begin, end)
@@ -159,7 +163,8 @@ def _read_tensor(data: Data, start: int, stop: int) -> Tensor:
     tensor = Tensor()
     for number, wire, begin, end in walk(data, start, stop):
         if number == 1:
-            tensor.elements *= begin if wire == VARINT else _product(data, begin, end)
+            length = begin if wire == VARINT else _product(data, begin, end)
+            tensor.elements = min(tensor.elements * length, MAX_ELEMENTS)
         elif number == 2 and wire == VARINT:
             tensor.dtype = DTYPES.get(begin, "")
         elif wire != LENGTH:

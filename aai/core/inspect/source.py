@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import mmap
+import shlex
 import stat
 from pathlib import Path
 from typing import Iterator, Union
@@ -18,7 +19,9 @@ Data = Union[bytes, mmap.mmap]
 def read_error(error: OSError, path: Path) -> AaiError:
     """The domain error for a file that could not be opened or read."""
     if error.errno in (errno.EACCES, errno.EPERM):
-        return NotAllowed("the file or folder can't be read", str(path), f"check its rights: ls -ld {path}")
+        return NotAllowed(
+            "the file or folder can't be read", str(path), f"check its rights: ls -ld {shlex.quote(str(path))}"
+        )
     return storage_error(error, path)
 
 

@@ -135,6 +135,7 @@ def test_region_and_detection_heads_are_object_detection(tmp_path: Path) -> None
         ("[yolo]", "[route]\nlayers=-9\n[yolo]", "takes layer -9, and there are 2 before it"),
         ("mask = 0,1,2", "mask = 0,1,7", "mask names an anchor that is not there"),
         ("anchors = 1,2", "anchors = one,2", "anchors is"),
+        ("anchors = 1,2", "anchors = nan,2", "anchors is"),
         ("[net]", "[convolutional]", r"does not start with \[net\]"),
         ("pad=1", "pad 1", 'pad 1" is neither'),
     ],

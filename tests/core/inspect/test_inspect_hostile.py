@@ -20,7 +20,7 @@ from aai.core.inspect.protobuf import Malformed, varint, walk
 from aai.core.inspect.source import read_error
 from aai.errors import AaiError
 from tests.core.inspect.test_inspect_kinds import CONTENTS
-from tests.model_maker import CFG, detector_bytes, onnx_bytes, part, tensor, value_info, weights_bytes
+from tests.model_maker import CFG, detector_bytes, number, onnx_bytes, part, tensor, value_info, weights_bytes
 from tests.model_maker import varint as write_varint
 
 quickly = settings(max_examples=150, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -140,6 +140,8 @@ def deep(levels: int) -> bytes:
         ("axes of 1", onnx_bytes([value_info("x", [1] * 4)], [value_info("y", [1] * 3)])),
         ("many axes", onnx_bytes([value_info("x", [3] * 5000)], [value_info("y", [1] * 5000)])),
         ("no names", onnx_bytes([value_info("", [1, 3, 8, 8])], [value_info("", [1, 9])], [b"", part(1, "")])),
+        ("a tensor of many axes", onnx_bytes([], [value_info("y", [1, 9])], tensors=[number(1, 1 << 62) * 200_000])),
+        ("opset", number(1, 8) + part(7, part(12, value_info("y", [1, 9]))) + part(8, part(2, "new"))),
         ("bad text", onnx_bytes([value_info("x", [1, 3, 8, 8])], [part(1, b"\xff\xfe") + part(2, b"\xff")])),
         ("metadata", onnx_bytes([], [value_info("y", [1, 9])], metadata={"names": "{" + "0: 'a'," * 99_999 + "}"})),
         ("names", onnx_bytes([], [value_info("y", [1, 9])], metadata={"names": "[" + "'\\" * 99_999 + "]"})),
@@ -163,6 +165,7 @@ def test_hostile_onnx_files_are_done_with_soon(tmp_path: Path, name: str, data: 
         "=" * 1_000_000,
         "\n" * 3_000_000,
         "[net]\nwidth=64\nheight=64\n[yolo]\nanchors=" + "1," * 4999,
+        "[net]\nwidth=64\nheight=64\n[yolo]\nanchors=nan,1e999",
         "#" * 5_000_000,
     ],
 )
@@ -196,8 +199,8 @@ def test_cut_files_of_every_kind_are_read_or_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_many_files_is_looked_through_soon(tmp_path: Path) -> None:
-    for number in range(6000):
-        (tmp_path / f"{number:05}.txt").write_bytes(b"")
+    for count in range(6000):
+        (tmp_path / f"{count:05}.txt").write_bytes(b"")
     (tmp_path / "z.onnx").write_bytes(detector_bytes())
     survives(lambda folder: find_files(folder, {}), tmp_path)
     assert find_files(tmp_path, {})["model_file"].value == "z.onnx"

@@ -9,7 +9,6 @@ import pytest
 from aai.core.inspect.labels import (
     check_colors,
     check_labels,
-    display_label,
     known_labels,
     read_colors,
     read_labels,
@@ -69,11 +68,9 @@ def test_a_missing_label_file_is_not_found(tmp_path: Path) -> None:
         read_labels(tmp_path / "none.names")
 
 
-def test_wordnet_numbers_are_kept_in_the_labels_and_left_out_for_people(tmp_path: Path) -> None:
-    file = read(tmp_path, b"n02124075 Egyptian cat\nn01440764\ttench, Tinca tinca\nn0 thing\nnest\n")
-    assert file.labels[0] == "n02124075 Egyptian cat"
-    assert file.display == ["Egyptian cat", "tench, Tinca tinca", "n0 thing", "nest"]
-    assert display_label("n02124075") == "n02124075"
+def test_wordnet_numbers_are_kept_in_the_labels(tmp_path: Path) -> None:
+    file = read(tmp_path, b"n02124075 Egyptian cat\nn01440764\ttench, Tinca tinca\n")
+    assert file.labels == ["n02124075 Egyptian cat", "n01440764\ttench, Tinca tinca"]
 
 
 def test_colours_are_read_with_blanks_and_checked_line_by_line(tmp_path: Path) -> None:
@@ -150,7 +147,8 @@ def test_known_lists_agree_with_the_label_files_of_the_zoo(zoo: Path) -> None:
     background = known_labels(1001, "tflite")
     assert darknet and imagenet and background
     assert list(darknet.labels) == read_labels(zoo / "darknet/yolo-fastest-1.1-coco/coco.names").labels
-    assert list(imagenet.labels) == read_labels(zoo / "onnx/shufflenet-v2-int8/synset.txt").display
+    synset = read_labels(zoo / "onnx/shufflenet-v2-int8/synset.txt").labels
+    assert list(imagenet.labels) == [label.partition(" ")[2] for label in synset]
     assert list(background.labels) == read_labels(zoo / "tflite/mobilenet-v1-0.25-128-quant/imagenet_labels.txt").labels
 
 

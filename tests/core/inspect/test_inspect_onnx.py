@@ -88,6 +88,9 @@ def test_ultralytics_metadata_gives_labels_size_and_task(tmp_path: Path) -> None
         "[[['a']]]",
         "{0: 'a\\q\\xzz'}",
         "{0: '" + "a" * 99,
+        "{0: '\\ud800', 1: 'b'}",
+        "{0: 'a\\nb', 1: 'c'}",
+        "{0: '', 1: 'b'}",
         "",
     ],
 )
