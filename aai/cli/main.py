@@ -60,6 +60,7 @@ def _help_width() -> int:
 def run(words: Sequence[str]) -> int:
     """Runs the command line; returns the exit code. Messages go to stderr."""
     own_words = words[: words.index("--")] if "--" in words else words
+    _open_what_is_closed()
     _print_what_the_stream_can_not_hold()
     try:
         result = cli.main(args=list(words), prog_name="aai", standalone_mode=False, terminal_width=_help_width())
@@ -85,6 +86,16 @@ def run(words: Sequence[str]) -> int:
     except Exception as error:
         # Python before 3.12 wraps what comes while a class is made, Ctrl-C too.
         return _interrupted() if isinstance(error.__cause__, KeyboardInterrupt) else _report_bug()
+
+
+def _open_what_is_closed() -> None:
+    """Puts the null device in the place of a stream that whoever started us has closed, for which Python has None.
+
+    Else the next file to be opened would get its number, and the next program to be started would print into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def _print_what_the_stream_can_not_hold() -> None:

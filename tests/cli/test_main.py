@@ -127,6 +127,18 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert "Broken" not in answer.stderr
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("words", "code"), [("--version", 0), ("config show", 0), ("app models remove a/b", 3)])
+def test_a_stream_that_is_closed_is_no_fault(tmp_path: Path, closed: str, words: str, code: int) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "backends")])}
+    answer = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m aai {words} {closed}"],
+        cwd=tmp_path, capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert answer.returncode == code, answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
 def _broken_by(body: str, words: str = "['broken']", **kwargs: object) -> subprocess.CompletedProcess:
     """The answer of a command whose body is `body`."""
     code = (
