@@ -98,6 +98,8 @@ def describe(registry: Registry, reference: str) -> VersionDescription:
 def pull_model(registry: Registry, reference: str, folder: Path | None = None, variant: str | None = None) -> Pulled:
     """Copies a version's files into `folder`, which must be new or empty; nothing is left there on failure.
 
+    A folder that is there stays the same one: somebody may be working in it, or it is where a disk is mounted.
+
     Args:
         registry: where it was published.
         reference: publisher/name, with @VERSION or @TAG.
@@ -112,11 +114,13 @@ def pull_model(registry: Registry, reference: str, folder: Path | None = None, v
     description = describe(registry, reference)
     chosen = _variant(description, variant or DEFAULT_VARIANT)
     target = folder or Path(description.model_id.split("/")[1])
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError("the folder holds something already", str(target), "name a new folder, or empty this one")
     with translated(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+        is_there = target.exists()
+        if is_there and (not target.is_dir() or any(target.iterdir())):
+            raise UsageError("the folder holds something already", str(target), "name a new folder, or empty this one")
+        home = target if is_there else target.parent
+        home.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=home))
         try:
             for file in chosen.files:
                 destination = scratch / file.path
@@ -124,9 +128,10 @@ def pull_model(registry: Registry, reference: str, folder: Path | None = None, v
                 registry.fetch(description.model_id, file.digest, file.size_bytes, destination)
             _write_version(scratch / FILE_NAME, description.version.number)
             scratch.chmod(0o755)
-            if target.exists():
-                target.rmdir()
-            scratch.rename(target)
+            if is_there:
+                _move_out(scratch)
+            else:
+                scratch.rename(target)
         except BaseException:
             with contextlib.suppress(OSError):
                 shutil.rmtree(scratch)
@@ -139,6 +144,19 @@ def pull_model(registry: Registry, reference: str, folder: Path | None = None, v
         target,
         sum(file.size_bytes for file in chosen.files),
     )
+
+
+def _move_out(folder: Path) -> None:
+    """Moves all that is in `folder` one level up, alwaysai.model.json last, and removes it; or leaves it as it was."""
+    moved: list[Path] = []
+    try:
+        for entry in sorted(folder.iterdir(), key=lambda path: path.name == FILE_NAME):
+            moved.append(entry.rename(folder.parent / entry.name))
+        folder.rmdir()
+    except BaseException:
+        for path in moved:
+            path.rename(folder / path.name)
+        raise
 
 
 def _variant(description: VersionDescription, key: str) -> VariantDescription:
