@@ -9,7 +9,7 @@ from typing import Any, Mapping
 
 from aai.core.names import SIDE_RULE, did_you_mean, parse_id
 from aai.errors import Finding, InvalidFiles, UsageError
-from aai.storage import read_json, write_json
+from aai.storage import alone_in, read_json, write_json
 
 APP_FILE = "alwaysai.app.json"
 APP_KEY = "aai"
@@ -22,7 +22,6 @@ KEYS = {
 }
 APP_KEYS = ("registry",)
 """Settings that an app's folder may hold, under the key "aai" of alwaysai.app.json."""
-
 
 PATH_KEYS = ("registry", "store")
 """Settings that are a path, or an address that holds one."""
@@ -71,7 +70,7 @@ def load_settings(app_folder: Path, flags: Mapping[str, str | None] | None = Non
         *([(dict(flags), "flag")] if flags else []),
         *(({name: os.environ.get(variable)}, variable) for name, variable in _variables().items()),
         (_app_values(app_folder), str(app_folder / APP_FILE)),
-        (_user_values(), str(user_file())),
+        (_values(user_file(), None), str(user_file())),
         ({"registry": f"dir:{data_folder() / 'registry'}", "store": str(data_folder() / "store")}, "default"),
     ]
     settings = {}
@@ -90,10 +89,12 @@ def set_user_setting(name: str, value: str) -> Path:
         UsageError: no such setting, or a value that it can't have.
     """
     _check(name, value, tuple(KEYS))
-    values = _user_values()
-    _put(values, name, anchored(value, Path.cwd()) if name in PATH_KEYS else value)
-    write_json(user_file(), values, SECRET_MODE)
-    return user_file()
+    path = user_file()
+    with alone_in(path.parent):
+        values = _values(path, None)
+        _put(values, name, anchored(value, Path.cwd()) if name in PATH_KEYS else value)
+        write_json(path, values, SECRET_MODE)
+    return path
 
 
 def set_app_setting(app_folder: Path, name: str, value: str) -> Path:
@@ -107,11 +108,12 @@ def set_app_setting(app_folder: Path, name: str, value: str) -> Path:
     """
     _check(name, value, APP_KEYS)
     path = app_folder / APP_FILE
-    document = read_json(path, "make the folder an app: aai app configure")
-    section = dict(_values(path, APP_KEY))
-    _put(section, name, value)
-    rest = {key: content for key, content in document.items() if key != APP_KEY}
-    write_json(path, {**document, APP_KEY: section} if section else rest)
+    with alone_in(app_folder):
+        document = read_json(path, "make the folder an app: aai app configure")
+        section = dict(_values(path, APP_KEY))
+        _put(section, name, value)
+        rest = {key: content for key, content in document.items() if key != APP_KEY}
+        write_json(path, {**document, APP_KEY: section} if section else rest)
     return path
 
 
@@ -153,10 +155,6 @@ def check_publisher(name: str) -> str:
 
 def _variables() -> dict[str, str]:
     return {name: f"AAI_{name.upper()}" for name in KEYS}
-
-
-def _user_values() -> dict[str, Any]:
-    return _values(user_file(), None)
 
 
 def _app_values(app_folder: Path) -> dict[str, Any]:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
+from aai.core.app.lock import LockedModel
+from aai.core.app.resolve import Change, Plan, apply_plan
 from aai.core.settings import load_settings, set_app_setting, set_user_setting, user_file
 from aai.errors import InvalidFiles, NotFound, UsageError
+from aai.registry.folder import FolderRegistry
 
 
 def registry(app: Path, flag: str | None = None) -> tuple[str, str]:
@@ -109,3 +113,24 @@ def test_a_name_that_no_id_can_start_with_is_no_publisher() -> None:
         set_user_setting("publisher", "my team")
     assert "publisher/name" not in str(caught.value.fix)
     assert not user_file().exists()
+
+
+def test_a_setting_and_a_model_that_come_at_once_are_both_kept(tmp_path: Path) -> None:
+    app = app_with(tmp_path / "app", {})
+
+    def set_often() -> None:
+        for number in range(30):
+            set_app_setting(app, "registry", f"dir:/r{number}")
+            set_user_setting("registry", f"dir:/r{number}")
+
+    setter = threading.Thread(target=set_often)
+    setter.start()
+    for number in range(30):
+        change = Change(f"acme/m{number}", "add", None, 1, "", LockedModel(1, "sha256:" + "0" * 64))
+        apply_plan(Plan(app, (change,)), FolderRegistry(tmp_path / "registry"))
+        set_user_setting("store", f"/s{number}")
+    setter.join()
+    document = json.loads((app / "alwaysai.app.json").read_text())
+    assert len(document["models"]) == 30
+    assert document["aai"] == {"registry": "dir:/r29"}
+    assert json.loads(user_file().read_text()) == {"registry": "dir:/r29", "store": "/s29"}
