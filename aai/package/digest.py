@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Deque, Protocol
+from typing import TYPE_CHECKING, Callable, Protocol
 
 from aai.package.oci import PIECE_BYTES
 from aai.ports import PackageFile
@@ -83,7 +83,7 @@ def read_through(file: Source, first: Consumer, second: Consumer) -> int:
     from concurrent.futures import ThreadPoolExecutor
 
     size_bytes = 0
-    pending: Deque[tuple[Future[None], memoryview]] = deque()
+    pending: deque[tuple[Future[None], memoryview]] = deque()
     with ThreadPoolExecutor(1) as thread:
         while True:
             if len(pending) < _BUFFERS:

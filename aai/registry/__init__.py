@@ -61,4 +61,4 @@ def _folder(address: str) -> Path:
     try:
         return Path(path).expanduser().absolute()
     except RuntimeError as error:
-        raise UsageError("the address of the registry starts with ~ and the name of nobody here", address, fix) from error
+        raise UsageError("the address of the registry names the home of nobody here", address, fix) from error

@@ -38,7 +38,9 @@ def test_other_kinds_are_refused_with_what_is_read(address: str) -> None:
     assert "dir:PATH" in str(raised.value.fix)
 
 
-@pytest.mark.parametrize("address", ["", " ", "dir:", "file://", "file://host/x", "dir:a\0b", "~nobody-here/models", "dir:~nobody-here"])
+@pytest.mark.parametrize(
+    "address", ["", " ", "dir:", "file://", "file://host/x", "dir:a\0b", "~nobody-here/models", "dir:~nobody-here"]
+)
 def test_an_address_that_names_no_folder_is_refused(address: str) -> None:
     with pytest.raises(UsageError):
         open_registry(address)
