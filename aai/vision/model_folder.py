@@ -10,6 +10,7 @@ from aai.core.fields import FILE_NAME
 from aai.core.model_config import load
 from aai.core.names import did_you_mean
 from aai.errors import Finding, InvalidFiles, NotFound
+from aai.storage import translated
 
 if TYPE_CHECKING:
     from aai.core.model_config import ModelConfig
@@ -26,16 +27,18 @@ def find_model(model: ModelName) -> ModelConfig:
     Raises:
         NotFound: it is in neither; `fix` names the nearest of the models that are there.
         InvalidFiles: its configuration has errors.
+        NotAllowed, StorageFailed: a folder on the way may not be read, or no file can have that name.
     """
-    if isinstance(model, str) and _is_id(model):
-        for app in _app_folders():
-            folder = app / "models" / model
-            if (folder / FILE_NAME).is_file():
-                return load(folder)
-    folder = Path(model)
-    if (folder / FILE_NAME).is_file() or (folder.is_dir() and not _is_id(str(model))):
-        return load(folder.absolute())
-    raise _not_found(str(model))
+    with translated(Path(model)):
+        if isinstance(model, str) and _is_id(model):
+            for app in _app_folders():
+                folder = app / "models" / model
+                if (folder / FILE_NAME).is_file():
+                    return load(folder)
+        folder = Path(model)
+        if (folder / FILE_NAME).is_file() or (folder.is_dir() and not _is_id(str(model))):
+            return load(folder.absolute())
+        raise _not_found(str(model))
 
 
 def model_file(config: ModelConfig, name: str) -> Path | None:

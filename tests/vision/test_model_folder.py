@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aai.core.model_config import ModelConfig
-from aai.errors import InvalidFiles, NotFound
+from aai.errors import InvalidFiles, NotFound, StorageFailed
 from aai.vision.model_folder import find_model, installed_models, model_file
 from tests.vision.models import ssd_folder
 
@@ -63,3 +63,9 @@ def test_files_outside_of_the_folder_are_refused(value: str) -> None:
     with pytest.raises(InvalidFiles, match="outside"):
         model_file(config, "label_file")
     assert model_file(config, "config_file") is None
+
+
+def test_a_name_that_no_file_can_have_is_told(app: Path) -> None:
+    for name in ("n" * 300, f"acme/{'n' * 300}"):
+        with pytest.raises(StorageFailed):
+            find_model(name)
