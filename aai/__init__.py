@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any
 from aai.version import __version__
 
 if TYPE_CHECKING:
-    from aai.errors import AaiError, BackendUnavailable, BadImage, BadWeights, InvalidFiles, NotFound, UsageError
+    from aai.errors import (
+        AaiError,
+        BackendUnavailable,
+        BadImage,
+        BadWeights,
+        InvalidFiles,
+        NotAllowed,
+        NotFound,
+        StorageFailed,
+        UsageError,
+    )
     from aai.vision.draw import markup_image
     from aai.vision.engines import Accelerator, Engine
     from aai.vision.image import read_image, write_image
@@ -41,10 +51,12 @@ _HOMES = {
     "ClassificationResults": "aai.vision.results",
     "Engine": "aai.vision.engines",
     "InvalidFiles": "aai.errors",
+    "NotAllowed": "aai.errors",
     "NotFound": "aai.errors",
     "ObjectDetection": "aai.vision.tasks",
     "ObjectDetectionPrediction": "aai.vision.results",
     "ObjectDetectionResults": "aai.vision.results",
+    "StorageFailed": "aai.errors",
     "UsageError": "aai.errors",
     "markup_image": "aai.vision.draw",
     "read_image": "aai.vision.image",
@@ -63,10 +75,12 @@ __all__ = [
     "ClassificationResults",
     "Engine",
     "InvalidFiles",
+    "NotAllowed",
     "NotFound",
     "ObjectDetection",
     "ObjectDetectionPrediction",
     "ObjectDetectionResults",
+    "StorageFailed",
     "UsageError",
     "__version__",
     "markup_image",

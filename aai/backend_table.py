@@ -13,7 +13,7 @@ from importlib import import_module, metadata
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Iterable
 
-from aai.errors import AaiError, BackendUnavailable, UsageError
+from aai.errors import BackendUnavailable, UsageError
 
 if TYPE_CHECKING:
     from aai.ports import Backend, LoadOptions, ModelFiles
@@ -123,32 +123,35 @@ def backend_class(framework: str, engine: str | None = None) -> Any:
     """The class that loads models of `framework`; see `load`."""
     entries = [entry for entry in _TABLE if entry.framework == framework]
     if not entries:
-        return _from_entry_point(framework)
+        found = _from_entry_point(framework)
+        if engine is None or engine in found.capabilities.engines:
+            return found
+        raise _wrong_engine(framework, engine, found.capabilities.engines)
     for entry in entries:
         if engine is None or engine in entry.engines:
             return _import(entry)
-    raise UsageError(
-        f"the engine {engine} does not run {framework} models",
-        f"framework {framework}",
-        f"use one of: {', '.join(engines(framework))}; without an engine, {engines(framework)[0]} is taken",
-    )
+    raise _wrong_engine(framework, str(engine), engines(framework))
 
 
 def runtimes() -> list[RuntimeState]:
     """Every runtime that we know of, found here or not. Imports none of them."""
-    return [
-        RuntimeState(runtime, _present(runtime.module), _version(runtime.packages) if _present(runtime.module) else "")
-        for runtime in RUNTIMES
-    ]
+    states = []
+    for runtime in RUNTIMES:
+        found = _present(runtime.module)
+        states.append(RuntimeState(runtime, found, _version(runtime.packages) if found else ""))
+    return states
 
 
-def runtime(name: str) -> Runtime:
-    """The runtime called `name`."""
-    return next(item for item in RUNTIMES if item.name == name)
+def _wrong_engine(framework: str, engine: str, known: tuple[str, ...]) -> UsageError:
+    return UsageError(
+        f"the engine {engine} does not run {framework} models",
+        f"framework {framework}",
+        f"use one of: {', '.join(known)}; without an engine, {known[0]} is taken",
+    )
 
 
 def _import(entry: _Entry) -> Any:
-    needed = runtime(entry.runtime)
+    needed = next(runtime for runtime in RUNTIMES if runtime.name == entry.runtime)
     if not _present(needed.module):
         raise BackendUnavailable(
             f"{needed.name} is not installed, and it runs {entry.framework} models",
@@ -162,8 +165,6 @@ def _resolve(target: str, needed: Runtime) -> Any:
     module, _, name = target.partition(":")
     try:
         return getattr(import_module(module), name)
-    except AaiError:
-        raise
     except ImportError as error:
         raise BackendUnavailable(
             f"{needed.name} is installed but can't be loaded: {error}", f"Python {sys.executable}", needed.install
@@ -173,13 +174,24 @@ def _resolve(target: str, needed: Runtime) -> Any:
 def _from_entry_point(framework: str) -> Any:
     for point in _entry_points():
         if point.name == framework:
-            return point.load()
+            return _loaded(point)
     raise BackendUnavailable(
         f"this version has no back end for {framework}",
         f"framework {framework}",
         f"it runs: {', '.join(dict.fromkeys(entry.framework for entry in _TABLE))}; "
         f"another package can bring one under the entry point group {ENTRY_POINTS}",
     )
+
+
+def _loaded(point: metadata.EntryPoint) -> Any:
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise BackendUnavailable(
+            f"the back end that another package brings for {point.name} can't be loaded: {error}",
+            f"{ENTRY_POINTS}: {point.name} = {point.value}",
+            "install what it needs, or ask its makers",
+        ) from error
 
 
 def _entry_points() -> list[metadata.EntryPoint]:

@@ -68,14 +68,38 @@ def test_the_runtimes_are_told_without_an_import_of_theirs() -> None:
     assert all(runtime.install for runtime in backend_table.RUNTIMES)
 
 
-def test_another_package_can_bring_a_back_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "vendor_net.py").write_text(
-        "class Backend:\n    def __init__(self, files, options):\n        self.got = (files, options)\n"
-    )
-    info = tmp_path / "vendor_net-1.0.dist-info"
+def _bring(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Installs a package that brings `code`'s class Backend for hailo."""
+    (folder / "vendor_net.py").write_text(code)
+    info = folder / "vendor_net-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: vendor-net\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[aai.backends]\nhailo = vendor_net:Backend\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    network: Any = backend_table.load("hailo", FILES, LoadOptions())
-    assert network.got == (FILES, LoadOptions())
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "vendor_net", raising=False)
+
+
+def test_another_package_can_bring_a_back_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = (
+        "from aai.ports import Capabilities\n"
+        "class Backend:\n"
+        "    capabilities = Capabilities(engines=('HAILO_RT',), accelerators=('HAILO',))\n"
+        "    def __init__(self, files, options):\n"
+        "        self.got = (files, options)\n"
+    )
+    _bring(tmp_path, monkeypatch, code)
+    for engine in (None, "HAILO_RT"):
+        network: Any = backend_table.load("hailo", FILES, LoadOptions(), engine)
+        assert network.got == (FILES, LoadOptions())
+    with pytest.raises(UsageError, match="the engine DNN does not run hailo") as caught:
+        backend_table.load("hailo", FILES, LoadOptions(), "DNN")
+    assert "HAILO_RT" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize("code", ["import no_such_runtime", "class Other: pass"])
+def test_a_back_end_of_another_package_that_does_not_load_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    _bring(tmp_path, monkeypatch, code)
+    with pytest.raises(BackendUnavailable, match="another package brings for hailo can't be loaded"):
+        backend_table.load("hailo", FILES, LoadOptions())
