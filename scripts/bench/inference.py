@@ -63,6 +63,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=400, help="timed calls of each (default: 400)")
     rounds = parser.parse_args().rounds
     zoo = Path(os.environ.get("AAI_ZOO") or ROOT.parent / "shared" / "zoo")
+    if not (zoo / "MANIFEST.json").is_file():
+        sys.exit(f"the model zoo is not at {zoo}: set AAI_ZOO")
     cv2.setNumThreads(1)
     frame = cv2.resize(read_image(zoo / "images" / "dog.jpg"), (1280, 720))
     rows = []

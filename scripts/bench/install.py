@@ -96,8 +96,10 @@ def _changed(result: object) -> None:
 def _forget(*paths: Path) -> None:
     """Takes away what the measure before has made, and lets the disk come to rest."""
     for path in paths:
-        shutil.rmtree(path, ignore_errors=True)
-        path.unlink(missing_ok=True) if path.is_file() else None
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
     os.sync()
 
 

@@ -80,7 +80,7 @@ def _transfer(work: Path, rounds: int, megabytes: int) -> list[Row]:
             shutil.rmtree(registry.root, ignore_errors=True)
         os.sync()
 
-    costs = in_turns({name: lambda work=work: here(work) for name, work in measures.items()}, rounds, clear)
+    costs = in_turns({name: lambda call=call: here(call) for name, call in measures.items()}, rounds, clear)
     rows = []
     for name in ("publish", "fetch"):
         what = f"{name} {megabytes} MB"
@@ -102,7 +102,8 @@ def _names(work: Path, rounds: int) -> list[Row]:
             index = index.with_version(digest, 1000, 10_000_000, summary)
         (folder / "index.json").write_bytes(index_bytes(index.with_tag("production", VERSIONS - 1)))
     small = _model_folder(work / "small", 0)
-    publish_model(load(small), full), publish_model(load(small), empty)
+    for registry in (full, empty):
+        publish_model(load(small), registry)
     measures: dict[str, Callable[[], object]] = {
         "list": full.list_models,
         "resolve each": lambda: [full.resolve(f"publisher{n % 10}/model{n}", "production") for n in range(MODELS)],
