@@ -15,6 +15,7 @@ import click
 import pytest
 
 import aai
+from aai import backend_table
 from aai.cli.main import cli
 from aai.core import fields, settings
 from aai.package import oci
@@ -169,11 +170,30 @@ def test_the_back_end_of_the_how_to_runs_a_model(tmp_path: Path) -> None:
     info = site / "mean_colour-1.0.dist-info"
     info.mkdir(parents=True)
     (site / "mean_colour.py").write_text(module)
-    group, points = re.findall(r'^\[project\.entry-points\."([^"]+)"\]\n(.*)', project, re.MULTILINE | re.DOTALL)[0]
+    ((group, points),) = re.findall(r'^\[project\.entry-points\."([^"]+)"\]\n(.+)$', project, re.MULTILINE)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mean-colour\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[{group}]\n{points.replace(chr(34), '')}")
     answer = subprocess.run(
         [sys.executable, "-c", use], cwd=tmp_path, env=_environment(site), capture_output=True, text=True, check=False
+    )
+    assert (answer.returncode, answer.stdout) == (0, shown), answer.stderr
+
+
+@pytest.mark.slow
+def test_the_back_end_of_the_how_to_can_be_installed_with_other_files_beside_it(tmp_path: Path) -> None:
+    page = _page("how-to/add-a-back-end.md")
+    module, use = _blocks(page, "python")
+    (project,) = _blocks(page, "toml")
+    (shown,) = _blocks(page, "text")
+    for name, text in {"mean_colour.py": module, "use.py": use, "pyproject.toml": project}.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "another").mkdir()
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), "."]
+    subprocess.run(pip, cwd=tmp_path, check=True)
+    (tmp_path / "mean_colour.py").unlink()
+    answer = subprocess.run(
+        [sys.executable, "use.py"], cwd=tmp_path, env=_environment(site), capture_output=True, text=True, check=False
     )
     assert (answer.returncode, answer.stdout) == (0, shown), answer.stderr
 
@@ -235,13 +255,27 @@ def test_help_shows_examples_on_lines_of_their_own() -> None:
 
 
 def test_json_examples_of_the_pages_are_json() -> None:
-    for path in PAGES:
-        for step in transcript.steps_of(path.read_text(encoding="utf-8")):
-            if "--json" in step.command and "|" not in step.command:
-                json.loads(step.output)
+    steps = [step for path in PAGES for step in transcript.steps_of(path.read_text(encoding="utf-8"))]
+    examples = [step.output for step in steps if "--json" in step.command and "|" not in step.command]
+    assert len(examples) >= 3
+    for example in examples:
+        assert isinstance(json.loads(example), dict)
 
 
-def test_the_engines_of_the_api_page_are_those_of_the_code() -> None:
-    page = _page("reference/python-api.md")
-    for name in re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE):
-        assert name in engines.Engine.__members__, name
+def test_the_engines_of_the_api_page_run_what_it_says() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| ([a-z, -]+) \|", _page("reference/python-api.md"), re.MULTILINE)
+    run = {
+        name: {framework for framework in fields.FRAMEWORKS if name in backend_table.engines(framework)}
+        for name in engines.Engine.__members__
+    }
+    run["DNN_CUDA"] -= run["DNN"]  # another name of the same back end, as the page says
+    assert {name: set(frameworks.split(", ")) for name, frameworks in rows} == {
+        name: of for name, of in run.items() if of
+    }
+
+
+def test_what_the_accelerators_of_the_api_page_are_called() -> None:
+    rows = re.findall(r"^\| `[A-Z_]+` \| [a-z, -]+ \| (.+) \|$", _page("reference/python-api.md"), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([A-Z_0-9]+)`", row)}
+    assert named
+    assert named <= set(engines.Accelerator.__members__)
