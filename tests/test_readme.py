@@ -78,7 +78,10 @@ def test_the_table_of_back_ends_is_that_of_the_code() -> None:
 
 
 def test_the_readme_names_scripts_that_are_there() -> None:
-    for name in re.findall(r"^(scripts/\w+)", README, re.MULTILINE):
+    named = set(re.findall(r"(?:^|`)(scripts/[\w/]+)", README, re.MULTILINE))
+    assert {"scripts/demo", "scripts/test"} <= named
+    for name in named:
+        assert (ROOT / name).is_file(), name
         assert os.access(ROOT / name, os.X_OK), name
 
 

@@ -44,6 +44,14 @@ def shell(own_home: Path) -> Shell:
     return Shell(own_home)
 
 
+def _copy_model(source: Path, folder: Path) -> None:
+    """Copies a model of the zoo without its notes, and without its rights: the zoo may be read-only."""
+    folder.mkdir()
+    for path in source.iterdir():
+        if path.suffix not in (".json", ".md"):
+            shutil.copyfile(path, folder / path.name)
+
+
 def _iou(a: list, b: list) -> float:
     left, top, right, bottom = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
     shared = max(0.0, right - left) * max(0.0, bottom - top)
@@ -75,7 +83,7 @@ def _assert_found(predictions: list, expected: Any) -> None:
 def test_from_two_folders_of_weights_to_boxes_in_an_app(zoo: Path, shell: Shell, tmp_path: Path) -> None:
     sources = {"yolo-fastest": "darknet/yolo-fastest-1.1-coco", "yolox-nano": "onnx/yolox-nano"}
     for name, path in sources.items():
-        shutil.copytree(zoo / path, tmp_path / name, ignore=shutil.ignore_patterns("*.json", "*.md"))
+        _copy_model(zoo / path, tmp_path / name)
         shell.run(tmp_path / name, "model", "configure", "--id", f"acme/{name}")
         assert shell.json(tmp_path / name, "model", "validate") == {"id": f"acme/{name}", "ok": True, "findings": []}
         assert shell.json(tmp_path / name, "model", "publish")["version"] == 1
@@ -95,12 +103,12 @@ def test_from_two_folders_of_weights_to_boxes_in_an_app(zoo: Path, shell: Shell,
         (result,) = document["results"]
         assert (result["width"], result["height"]) == (768, 576)
         _assert_found(result["predictions"], expected)
-    assert sorted(path.name for path in (app / "out").iterdir())
+    assert [path.name for path in (app / "out").iterdir()] == ["dog-predicted.jpg"]
 
 
 def test_a_second_publish_makes_a_version_only_when_something_changed(zoo: Path, shell: Shell, tmp_path: Path) -> None:
     folder = tmp_path / "faces"
-    shutil.copytree(zoo / "darknet/yoloface-500k-v2", folder, ignore=shutil.ignore_patterns("*.json", "*.md"))
+    _copy_model(zoo / "darknet/yoloface-500k-v2", folder)
     shell.run(folder, "model", "configure", "--id", "acme/faces")
     first = shell.json(folder, "model", "publish", "--tag", "stable")
     again = shell.json(folder, "model", "publish")
@@ -121,11 +129,11 @@ def test_the_three_example_commands_of_the_reference_work_as_printed(zoo: Path, 
     source = zoo / "darknet/yolo-fastest-1.1-coco"
     names = {"yolo.weights": "*.weights", "yolo.cfg": "*.cfg", "yolo.names": "*.names"}
     for name, pattern in names.items():
-        shutil.copy(next(source.glob(pattern)), tmp_path / name)
+        shutil.copyfile(next(source.glob(pattern)), tmp_path / name)
     for name in ("newModel.names", "newHailoModel.names"):
-        shutil.copy(tmp_path / "yolo.names", tmp_path / name)
+        shutil.copyfile(tmp_path / "yolo.names", tmp_path / name)
     (tmp_path / "newModel.bin").write_bytes(b"ftrt" + bytes(2000))
-    shutil.copy(next((zoo / "hailo").glob("*/*.hef")), tmp_path / "newHailoModel.bin")
+    shutil.copyfile(next((zoo / "hailo").glob("*/*.hef")), tmp_path / "newHailoModel.bin")
     lines = [
         "aai model configure --framework darknet --purpose ObjectDetection --model_file yolo.weights "
         "--config_file yolo.cfg --label_file yolo.names",
