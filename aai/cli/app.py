@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Callable
 import click
 
 from aai.cli.groups import LazyGroup
-from aai.cli.options import ask_options, output_options, registry_option
+from aai.cli.options import never_asks, output_options, registry_option
 from aai.cli.output import Output, Transfer, size_text
 
 if TYPE_CHECKING:
     from aai.core.app.install import ModelResult
+    from aai.core.app.status import ModelStatus
     from aai.core.app.target import Machine
-    from aai.ports import Prompter, Registry
+    from aai.ports import Registry
 
 VERBS = {
     "configure": ("aai.cli.app:configure", "Make this folder an app."),
@@ -44,15 +45,13 @@ def app() -> None:
 @click.option("--project", metavar="NAME", help="Follow this project of the registry.")
 @click.option("--dry-run", is_flag=True, help="Print what would be made, and make nothing.")
 @registry_option
-@ask_options
+@never_asks
 @output_options
 def configure(
     project: str | None,
     dry_run: bool,
     registry: Callable[[], Registry],
     out: Output,
-    yes: bool,
-    asker: Prompter | None,
 ) -> None:
     r"""Make this folder an app: app.py, alwaysai.app.json, requirements.txt, .gitignore and a Dockerfile.
 
@@ -92,7 +91,7 @@ def configure(
 @click.option("--store", "store_folder", metavar="FOLDER", help="Folder of the content store.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @registry_option
-@ask_options
+@never_asks
 @output_options
 def install(
     frozen: bool,
@@ -103,8 +102,6 @@ def install(
     dry_run: bool,
     registry: Callable[[], Registry],
     out: Output,
-    yes: bool,
-    asker: Prompter | None,
 ) -> None:
     r"""Bring the app's models into models/, each file checked against its digest; take away what is not wanted.
 
@@ -143,9 +140,9 @@ def install(
 
 
 def _print_result(out: Output, model: ModelResult) -> None:
-    sign = _SIGNS.get(model.action, "?")
+    sign = _SIGNS[model.action]
     if model.action == "remove":
-        out.line(f"- {model.id} {'' if model.before is None else model.before}".rstrip())
+        out.line(f"{sign} {model.id} {'' if model.before is None else model.before}".rstrip())
         return
     versions = str(model.version)
     if model.before is not None and model.before != model.version:
@@ -164,16 +161,14 @@ def _this_machine() -> Machine:
     return this_machine((runtime.module, runtime.frameworks) for runtime in RUNTIMES)
 
 
-@click.command(
-    name="start", context_settings={"ignore_unknown_options": False}, options_metavar="[OPTIONS] [-- ARGUMENT...]"
-)
+@click.command(name="start", options_metavar="[OPTIONS] [-- ARGUMENT...]")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="")
 @click.option(
     "--script", default="start", show_default=True, metavar="NAME", help="Script of alwaysai.app.json to run."
 )
-@ask_options
+@never_asks
 @output_options
-def start(arguments: tuple[str, ...], script: str, out: Output, yes: bool, asker: Prompter | None) -> int:
+def start(arguments: tuple[str, ...], script: str, out: Output) -> int:
     r"""Run the app's start script, after a check that what is installed is what is locked.
 
     What stands after -- is passed on whole, each word as one. The exit code is the script's.
@@ -190,9 +185,9 @@ def start(arguments: tuple[str, ...], script: str, out: Output, yes: bool, asker
 
 @click.command(name="status")
 @click.option("--verify", is_flag=True, help="Hash every installed file.")
-@ask_options
+@never_asks
 @output_options
-def status(verify: bool, out: Output, yes: bool, asker: Prompter | None) -> int:
+def status(verify: bool, out: Output) -> int:
     r"""Show, per model, what is wanted, locked and installed, and whether it is healthy. Exit code 1 when one is not.
 
     \b
@@ -218,14 +213,14 @@ def status(verify: bool, out: Output, yes: bool, asker: Prompter | None) -> int:
     return 0 if answer.healthy else 1
 
 
-def _health(model: object) -> str:
-    return "yes" if getattr(model, "healthy", False) else f"no: {getattr(model, 'reason', '')}"
+def _health(model: ModelStatus) -> str:
+    return "yes" if model.healthy else f"no: {model.reason}"
 
 
 @click.command(name="show")
-@ask_options
+@never_asks
 @output_options
-def show(out: Output, yes: bool, asker: Prompter | None) -> None:
+def show(out: Output) -> None:
     r"""Show the app's scripts, models and project.
 
     \b

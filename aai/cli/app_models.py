@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import click
 
 from aai.cli.groups import LazyGroup
-from aai.cli.options import F, ask_options, output_options, registry_option
+from aai.cli.options import F, ask_options, never_asks, output_options, registry_option
 from aai.cli.output import Output
 
 if TYPE_CHECKING:
@@ -174,9 +174,9 @@ def remove_all(local: bool, edit: Edit) -> None:
 
 
 @click.command(name="show")
-@ask_options
+@never_asks
 @output_options
-def show(out: Output, yes: bool, asker: Prompter | None) -> None:
+def show(out: Output) -> None:
     r"""List the models of this app, as id@version.
 
     \b

@@ -12,7 +12,7 @@ from aai.cli.options import output_options
 from aai.cli.output import Output
 
 if TYPE_CHECKING:
-    pass
+    from aai.core.inspect import Inspection
 
 VERBS = {
     "configure": ("aai.cli.model_configure:configure", "Find out what a model is, and write alwaysai.model.json."),
@@ -106,7 +106,7 @@ def inspect(file: str, out: Output) -> None:
     _print_inspection(out, found)
 
 
-def _print_inspection(out: Output, found: Any) -> None:
+def _print_inspection(out: Output, found: Inspection) -> None:
     from aai.cli.model_configure import shown
 
     out.line(f"{found.framework}: {found.model_file}")

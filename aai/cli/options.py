@@ -18,29 +18,44 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def output_options(function: F) -> F:
-    """Adds --json, --quiet, --no-color and --debug; the command gets `out: Output`."""
+    """Adds --json, --quiet, --no-color and --debug; the command gets `out: Output`.
+
+    --debug is read by `cli.main`, where errors are caught.
+    """
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
     @click.option("--quiet", "-q", is_flag=True, help="Print ids only.")
     @click.option("--no-color", is_flag=True, help="Print without colour (as NO_COLOR does).")
-    @click.option("--debug", is_flag=True, help="Show the whole trace of an error (as AAI_DEBUG=1 does).")
+    @click.option(
+        "--debug", is_flag=True, expose_value=False, help="Show the whole trace of an error (as AAI_DEBUG=1 does)."
+    )
     @functools.wraps(function)
-    def wrapper(*args: Any, as_json: bool, quiet: bool, no_color: bool, debug: bool, **kwargs: Any) -> Any:
+    def wrapper(*args: Any, as_json: bool, quiet: bool, no_color: bool, **kwargs: Any) -> Any:
         return function(*args, out=Output(as_json, quiet, no_color), **kwargs)
 
     return wrapper  # type: ignore[return-value]
 
 
+_YES = "Ask nothing: take the guesses, confirm what would be asked."
+_NO_INPUT = "Ask nothing: an answer that is needed is an error."
+
+
 def ask_options(function: F) -> F:
     """Adds --yes and --no-input; the command gets `asker: Prompter | None` and `yes: bool`."""
 
-    @click.option("--yes", "-y", is_flag=True, help="Ask nothing: take the guesses, confirm what would be asked.")
-    @click.option("--no-input", is_flag=True, help="Ask nothing: an answer that is needed is an error.")
+    @click.option("--yes", "-y", is_flag=True, help=_YES)
+    @click.option("--no-input", is_flag=True, help=_NO_INPUT)
     @functools.wraps(function)
     def wrapper(*args: Any, yes: bool, no_input: bool, **kwargs: Any) -> Any:
         return function(*args, yes=yes, asker=None if yes or no_input else terminal_prompter(), **kwargs)
 
     return wrapper  # type: ignore[return-value]
+
+
+def never_asks(function: F) -> F:
+    """Adds --yes and --no-input to a command that asks nothing anyway: a script gives them to all commands alike."""
+    no_input = click.option("--no-input", is_flag=True, expose_value=False, help=_NO_INPUT)
+    return click.option("--yes", "-y", is_flag=True, expose_value=False, help=_YES)(no_input(function))
 
 
 def terminal_prompter() -> Prompter | None:

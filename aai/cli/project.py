@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Callable
 import click
 
 from aai.cli.groups import LazyGroup
-from aai.cli.options import ask_options, output_options, registry_option
+from aai.cli.options import never_asks, output_options, registry_option
 from aai.cli.output import Output
 
 if TYPE_CHECKING:
-    from aai.ports import Prompter, Registry
+    from aai.ports import Registry
 
 VERBS = {
     "create": ("aai.cli.project:create", "Make an empty project."),
@@ -44,9 +44,9 @@ def models() -> None:
 @click.command(name="create")
 @click.argument("name", metavar="NAME")
 @registry_option
-@ask_options
+@never_asks
 @output_options
-def create(name: str, registry: Callable[[], Registry], out: Output, yes: bool, asker: Prompter | None) -> None:
+def create(name: str, registry: Callable[[], Registry], out: Output) -> None:
     r"""Make an empty project.
 
     \b
@@ -62,9 +62,9 @@ def create(name: str, registry: Callable[[], Registry], out: Output, yes: bool, 
 
 @click.command(name="list")
 @registry_option
-@ask_options
+@never_asks
 @output_options
-def list_(registry: Callable[[], Registry], out: Output, yes: bool, asker: Prompter | None) -> None:
+def list_(registry: Callable[[], Registry], out: Output) -> None:
     r"""List the projects of the registry.
 
     \b
@@ -84,9 +84,9 @@ def list_(registry: Callable[[], Registry], out: Output, yes: bool, asker: Promp
 @click.command(name="show")
 @click.argument("name", metavar="NAME")
 @registry_option
-@ask_options
+@never_asks
 @output_options
-def show(name: str, registry: Callable[[], Registry], out: Output, yes: bool, asker: Prompter | None) -> None:
+def show(name: str, registry: Callable[[], Registry], out: Output) -> None:
     r"""Show the models that a project wants: id, and version or tag.
 
     \b
@@ -110,15 +110,13 @@ def _shown(wanted: int | str | None) -> str:
 @click.argument("name", metavar="NAME")
 @click.argument("references", nargs=-1, required=True, metavar="ID[@VERSION|@TAG]...")
 @registry_option
-@ask_options
+@never_asks
 @output_options
 def add(
     name: str,
     references: tuple[str, ...],
     registry: Callable[[], Registry],
     out: Output,
-    yes: bool,
-    asker: Prompter | None,
 ) -> None:
     r"""Let a project want models: all of them, or none when one can't be found.
 
@@ -146,15 +144,13 @@ def add(
 @click.argument("name", metavar="NAME")
 @click.argument("model_ids", nargs=-1, required=True, metavar="ID...")
 @registry_option
-@ask_options
+@never_asks
 @output_options
 def remove(
     name: str,
     model_ids: tuple[str, ...],
     registry: Callable[[], Registry],
     out: Output,
-    yes: bool,
-    asker: Prompter | None,
 ) -> None:
     r"""Take models off a project.
 
