@@ -161,7 +161,7 @@ def _report(error: AaiError, words: Sequence[str]) -> int:
     if "--json" in words:
         print(json_text({"error": error.as_dict()}, sys.stderr), file=sys.stderr)
     else:
-        print(error_text(error), file=sys.stderr)
+        print(error_text(error, "--no-color" in words), file=sys.stderr)
     return error.exit_code
 
 

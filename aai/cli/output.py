@@ -25,9 +25,9 @@ def styled(text: str, style: str, on: bool) -> str:
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if on else text
 
 
-def error_text(error: AaiError) -> str:
-    """The error as people read it: `error:` and the lines of where and fix."""
-    on = wants_colour(sys.stderr, "--no-color" in sys.argv)
+def error_text(error: AaiError, no_color: bool = False) -> str:
+    """The error as people read it on stderr: `error:` and the lines of where and fix."""
+    on = wants_colour(sys.stderr, no_color)
     return styled("error:", "red", on) + " " + str(error)
 
 

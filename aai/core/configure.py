@@ -5,16 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Mapping
 
-from aai.core.fields import (
-    ARCHITECTURES,
-    FILE_NAME,
-)
+from aai.core.fields import ARCHITECTURES, FILE_NAME
 from aai.core.inspect import inspect_model
 from aai.core.inspect.folder import find_files
 from aai.core.inspect.report import Fact
 from aai.core.model_config import check_folder, read
 from aai.core.names import parse_id
-from aai.core.settle import PATHS, Configured, Settling, coerced
+from aai.core.settle import FOUND, Configured, Settling, coerced
 from aai.core.validate import validate_config
 from aai.core.values import choose
 from aai.errors import Finding, InvalidFiles, NotFound, UsageError
@@ -108,8 +105,8 @@ def _find(folder: Path, said: Mapping[str, Any], existing: Mapping[str, Any]) ->
     """Which file is what, by the user, the existing file, and the content of the folder."""
     parameters = existing.get("model_parameters") or {}
     told = (existing.get("aai") or {}).get("told") or {}
-    by_hand = {name: parameters.get(name) for name in PATHS if parameters.get(name) != told.get(name)}
-    known = {name: str(said.get(name) or by_hand.get(name) or "") for name in PATHS}
+    by_hand = {name: parameters.get(name) for name in FOUND if parameters.get(name) != told.get(name)}
+    known = {name: str(said.get(name) or by_hand.get(name) or "") for name in FOUND}
     return find_files(folder, {name: value for name, value in known.items() if value})
 
 

@@ -34,6 +34,9 @@ NEEDS_STRUCTURE_FILE = ("darknet", "caffe", "dldt")
 """Frameworks whose model file is of no use without its `config_file`."""
 
 DEFAULT_SIZES: dict[str, tuple[int, int]] = {"tensorflow": (300, 300), "darknet": (320, 320)}
+VARIANTS = "variants"
+"""Folder of a model whose sub-folders are its variants for other devices."""
+
 PLACEHOLDER_ID = "<username>/<modelname>"
 
 TOP = "top"
@@ -186,6 +189,8 @@ FIELDS: tuple[Field, ...] = (
 )
 
 BY_NAME: dict[str, Field] = {field.name: field for field in FIELDS}
+FILE_FIELDS: tuple[str, ...] = tuple(field.name for field in FIELDS if field.kind == "path")
+"""Fields that name a file of the model, the weights first."""
 
 
 def applies_to(field: Field, framework: str) -> bool:

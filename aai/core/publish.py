@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from aai.core.fields import FILE_NAME
+from aai.core.fields import FILE_FIELDS, FILE_NAME, VARIANTS
 from aai.core.model_config import ModelConfig, load
 from aai.core.names import check_tag, differs_in_case, parse_id
+from aai.core.packed import VariantDescription
 from aai.core.paths import check_inside
-from aai.core.pull import VariantDescription
 from aai.errors import AaiError, Finding, InvalidFiles, NotFound
 from aai.package.build import VariantSource, build_package
 from aai.package.digest import package_file
@@ -20,8 +20,6 @@ from aai.package.oci import DEFAULT_VARIANT
 from aai.package.read import content_bytes, read_index, read_manifest
 from aai.ports import Package, Registry, TakeFile
 
-VARIANTS = "variants"
-_PATH_FIELDS = ("model_file", "config_file", "label_file", "colors_file")
 _SUMMARY_FIELDS = ("framework_type", "purpose", "license", "description")
 _SUMMARY_LENGTH = 200
 _VARIANT_KEY = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*\Z")
@@ -77,7 +75,7 @@ def collect_files(config: ModelConfig) -> dict[str, Path]:
     Raises:
         InvalidFiles: files that are not there, are not plain files or lie outside the folder, all at once.
     """
-    named = [(name, str(config.parameters[name])) for name in _PATH_FIELDS if config.parameters.get(name)]
+    named = [(name, str(config.parameters[name])) for name in FILE_FIELDS if config.parameters.get(name)]
     named += [("aai.files", name) for name in config.aai.get("files") or ()]
     named += [("the folder", entry.name) for entry in _entries(config.folder) if _DOCUMENTS.match(entry.name)]
     files: dict[str, Path] = {}

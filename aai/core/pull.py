@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -11,28 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from aai.core.fields import FILE_NAME
-from aai.core.names import did_you_mean, parse_reference
-from aai.errors import IntegrityError, NotFound, UsageError
-from aai.package.read import FileEntry, read_index, read_manifest
+from aai.core.names import parse_reference
+from aai.core.packed import VariantDescription, find_variant, model_document
+from aai.errors import UsageError
+from aai.package.oci import DEFAULT_VARIANT
+from aai.package.read import read_index, read_manifest
 from aai.ports import Registry, VersionInfo
 from aai.storage import translated, write_json
-
-DEFAULT_VARIANT = "default"
-
-
-@dataclass(frozen=True)
-class VariantDescription:
-    """One variant of a version: its key, its target and its files."""
-
-    key: str
-    digest: str
-    target: dict[str, str]
-    files: tuple[FileEntry, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The description as `--json` prints it."""
-        files = [{"path": f.path, "size_bytes": f.size_bytes, "digest": f.digest} for f in self.files]
-        return {"key": self.key, "digest": self.digest, "target": self.target, "files": files}
 
 
 @dataclass(frozen=True)
@@ -112,7 +96,8 @@ def pull_model(registry: Registry, reference: str, folder: Path | None = None, v
         IntegrityError: a file is not the one that was published.
     """
     description = describe(registry, reference)
-    chosen = _variant(description, variant or DEFAULT_VARIANT)
+    version = f"{description.model_id}@{description.version.number}"
+    chosen = find_variant(description.variants, variant or DEFAULT_VARIANT, version)
     target = folder or Path(description.model_id.split("/")[1])
     with translated(target):
         is_there = target.exists()
@@ -126,7 +111,8 @@ def pull_model(registry: Registry, reference: str, folder: Path | None = None, v
                 destination = scratch / file.path
                 destination.parent.mkdir(parents=True, exist_ok=True)
                 registry.fetch(description.model_id, file.digest, file.size_bytes, destination)
-            _write_version(scratch / FILE_NAME, description.version.number)
+            document = model_document((scratch / FILE_NAME).read_bytes(), version)
+            write_json(scratch / FILE_NAME, {**document, "version": description.version.number})
             scratch.chmod(0o755)
             if is_there:
                 _move_out(scratch)
@@ -157,27 +143,3 @@ def _move_out(folder: Path) -> None:
         for path in moved:
             path.rename(folder / path.name)
         raise
-
-
-def _variant(description: VersionDescription, key: str) -> VariantDescription:
-    for variant in description.variants:
-        if variant.key == key:
-            return variant
-    known = [variant.key for variant in description.variants]
-    raise NotFound(
-        f'there is no variant "{key}"',
-        f"{description.model_id}@{description.version.number}",
-        f"{did_you_mean(key, known)} variants: {', '.join(known)}".strip(),
-    )
-
-
-def _write_version(path: Path, number: int) -> None:
-    """Puts the version number into the copy's alwaysai.model.json, as an install does."""
-    try:
-        document = json.loads(path.read_bytes())
-        document["version"] = number
-    except (OSError, ValueError, TypeError) as error:
-        raise IntegrityError(
-            "the package has no readable alwaysai.model.json", str(path), "publish it again"
-        ) from error
-    write_json(path, document)

@@ -7,8 +7,8 @@ the files told is remembered under `aai.told`: a later run may renew that, and k
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
@@ -18,6 +18,7 @@ from aai.core.fields import (
     BY_NAME,
     DEFAULT_SIZES,
     FIELDS,
+    FILE_FIELDS,
     FILE_NAME,
     PLACEHOLDER_ID,
     REQUIRED_PARAMETERS,
@@ -34,6 +35,7 @@ from aai.core.names import parse_id
 from aai.core.validate import NEEDS_LABELS
 from aai.core.values import choose, coerce
 from aai.errors import Finding, UsageError
+from aai.package.digest import bytes_digest
 from aai.ports import Prompter
 from aai.storage import translated, write_bytes
 
@@ -45,7 +47,8 @@ _EXAMPLES = {
     "boolean": "true or false",
     "path": "FILE",
 }
-PATHS = ("framework_type", "model_file", "config_file", "label_file", "colors_file")
+FOUND = ("framework_type", *FILE_FIELDS)
+"""Fields that the content of the folder tells, before the weights are read."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,8 @@ class Configured:
             self.config.write()
         except BaseException:
             if self.labels and before[0] is None:
-                files[0].unlink()
+                with contextlib.suppress(OSError):
+                    files[0].unlink()
             raise
         return [path for path, content in zip(files, before) if _content(path) != content]
 
@@ -204,35 +208,14 @@ class Settling:
     def _guess(self, entry: Field, fact: Fact) -> None:
         """Takes a guess, or what a person at the terminal says instead; what the file holds was asked before."""
         held = self.existing.value(entry.name) if self.existing else None
-        asked = self.asker is not None and entry.name not in PATHS and held != fact.value
-        answer = self._ask(entry, fact) if asked else fact.value
+        open_to_person = entry.name not in FOUND and held != fact.value
+        answer = _ask(self.asker, entry, fact) if self.asker is not None and open_to_person else fact.value
         if answer == fact.value:
             self._put(entry.name, fact.value, "guessed", fact.source)
         else:
             self.said[entry.name] = answer
             self._put(entry.name, answer, "said")
             self._drop_what_the_user_replaced(keep_others=True)
-
-    def _ask(self, entry: Field, fact: Fact) -> Any:
-        """What a person says to a guess, which is the answer that Enter gives."""
-        assert self.asker is not None
-        question = f"{entry.help} ({entry.flag}); a guess: {fact.source}"
-        if entry.kind == "boolean":
-            return self.asker.confirm(question, fact.value)
-        if entry.values:
-            return self.asker.select(question, entry.values, fact.value)
-        default = _typed(fact.value)
-        return self._text(question, default, lambda said: fact.value if said == default else coerced(entry.name, said))
-
-    def _text(self, question: str, default: str, read_answer: Callable[[str], Any]) -> Any:
-        """A typed answer as `read_answer` reads it; asks again, with the reason, for one that can't be."""
-        assert self.asker is not None
-        reason = ""
-        while True:
-            try:
-                return read_answer(self.asker.text(reason + question, default))
-            except UsageError as error:
-                reason = f"{error.what}: {error.fix}\n  " if error.fix else f"{error.what}\n  "
 
     def _put(self, name: str, value: Any, how: str, source: str = "") -> None:
         self.result.config.set(name, copy.deepcopy(value))
@@ -247,7 +230,7 @@ class Settling:
             self._put("id", hand, "kept", FILE_NAME)
         elif self.asker is not None:
             proposal = f"{publisher or 'me'}/{_slug(self.folder.resolve().name)}"
-            sides = self._text("Model id, publisher/name (--id)", proposal, parse_id)
+            sides = _text(self.asker, "Model id, publisher/name (--id)", proposal, parse_id)
             self._put("id", "/".join(sides), "said")
         else:
             config.set("id", PLACEHOLDER_ID)
@@ -278,7 +261,7 @@ class Settling:
         self.result.labels = tuple(names.value)
         self._put("label_file", LABELS_NAME, "inferred" if names.certain else "guessed", names.source)
         self.told["label_file"] = LABELS_NAME
-        self.told["labels"] = _digest(_labels_text(self.result.labels))
+        self.told["labels"] = bytes_digest(_labels_text(self.result.labels))
 
     def _own_labels(self) -> tuple[str, ...]:
         """The labels of a file that an earlier run wrote and no hand has changed; empty when there is none.
@@ -291,10 +274,10 @@ class Settling:
         path = self.folder / LABELS_NAME
         with translated(path):
             data = path.read_bytes()
-        if _digest(data) != self.was_told["labels"]:
+        if bytes_digest(data) != self.was_told["labels"]:
             return ()
         del self.facts["label_file"]
-        return tuple(data.decode("utf-8").splitlines())
+        return tuple(data.decode("utf-8").split("\n")[:-1])
 
     def _section(self) -> None:
         """The `aai` section: decoder, input, further files, and what this program told."""
@@ -373,7 +356,7 @@ class Settling:
             if self.asker is not None:
                 proposal = _typed(self._default(BY_NAME["size"]) or [300, 300])
                 question = "Input size of the network, width x height (--size)"
-                self._put("size", self._text(question, proposal, lambda said: coerced("size", said)), "said")
+                self._put("size", _text(self.asker, question, proposal, lambda said: coerced("size", said)), "said")
             else:
                 self.result.open["size"] = "pass the network's input size: aai model configure --size WIDTH HEIGHT"
 
@@ -395,6 +378,27 @@ def coerced(name: str, value: Any) -> Any:
     return own
 
 
+def _ask(asker: Prompter, entry: Field, fact: Fact) -> Any:
+    """What a person says to a guess, which is the answer that Enter gives."""
+    question = f"{entry.help} ({entry.flag}); a guess: {fact.source}"
+    if entry.kind == "boolean":
+        return asker.confirm(question, fact.value)
+    if entry.values:
+        return asker.select(question, entry.values, fact.value)
+    default = _typed(fact.value)
+    return _text(asker, question, default, lambda said: fact.value if said == default else coerced(entry.name, said))
+
+
+def _text(asker: Prompter, question: str, default: str, read_answer: Callable[[str], Any]) -> Any:
+    """A typed answer as `read_answer` reads it; asks again, with the reason, for one that can't be."""
+    reason = ""
+    while True:
+        try:
+            return read_answer(asker.text(reason + question, default))
+        except UsageError as error:
+            reason = f"{error.what}: {error.fix}\n  " if error.fix else f"{error.what}\n  "
+
+
 def _and(words: Sequence[str]) -> str:
     """a; a and b; a, b and c."""
     return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
@@ -413,7 +417,3 @@ def _typed(value: Any) -> str:
 
 def _labels_text(labels: Sequence[str]) -> bytes:
     return ("\n".join(labels) + "\n").encode("utf-8")
-
-
-def _digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"

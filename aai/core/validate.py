@@ -6,7 +6,15 @@ import math
 from pathlib import Path
 from typing import Any, Iterator, Sequence
 
-from aai.core.fields import FILE_NAME, FRAMEWORKS, NEEDS_STRUCTURE_FILE, PARAMETERS, REQUIRED_PARAMETERS
+from aai.core.fields import (
+    FILE_FIELDS,
+    FILE_NAME,
+    FRAMEWORKS,
+    NEEDS_STRUCTURE_FILE,
+    PARAMETERS,
+    REQUIRED_PARAMETERS,
+    VARIANTS,
+)
 from aai.core.inspect import inspect_model
 from aai.core.inspect.labels import check_colors, check_labels, read_colors, read_labels
 from aai.core.inspect.report import Inspection
@@ -15,8 +23,6 @@ from aai.core.names import did_you_mean, parse_id
 from aai.core.paths import check_inside
 from aai.errors import AaiError, Finding, UsageError
 
-_PATHS = ("model_file", "config_file", "label_file", "colors_file")
-VARIANTS = "variants"
 NEEDS_LABELS = ("ObjectDetection", "Classification")
 
 
@@ -95,7 +101,7 @@ class _Check:
             self.add("error", error.what, "id", error.fix)
 
     def files(self) -> None:
-        for name in _PATHS:
+        for name in FILE_FIELDS:
             value = self.config.parameters.get(name)
             if not isinstance(value, str) or not value or (name == "label_file" and self.given_labels is not None):
                 continue

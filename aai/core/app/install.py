@@ -54,7 +54,7 @@ class InstallResult:
     Args:
         folder: the app's folder.
         models: sorted by id, models with nothing to do among them.
-        newly_locked: ids whose lock entry was missing or stood for another version, and is written now.
+        newly_locked: ids whose lock entry was missing, stood for another version or for no pin, and is mended now.
         kept: ids that are installed and no longer wanted, and stay because of `keep`.
         fetched_bytes: what was not on this machine before.
     """

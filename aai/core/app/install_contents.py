@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Mapping
@@ -11,6 +10,7 @@ from aai.core.app.config import LOCAL_VERSION
 from aai.core.app.install_plan import InstallOptions, Task
 from aai.core.app.installed import RECEIPT, InstalledFile, Receipt
 from aai.core.app.target import Choice, Machine, choose_variant
+from aai.core.packed import model_document
 from aai.errors import Finding, IntegrityError, InvalidFiles, NotFound
 from aai.package.oci import MODEL_FILE_NAME
 from aai.package.read import read_index, read_manifest
@@ -152,15 +152,4 @@ def package_document(contents: Contents, store: ContentStore) -> dict[str, Any]:
         },
         {file.path: file.digest for file in contents.files.values()},
     )
-    path = package / "files" / MODEL_FILE_NAME
-    try:
-        document = json.loads(path.read_bytes().decode("utf-8"))
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise IntegrityError(
-            f"the {MODEL_FILE_NAME} of the package is not a JSON object",
-            f"{receipt.id}@{receipt.version}",
-            "publish the model again",
-        )
-    return document
+    return model_document((package / "files" / MODEL_FILE_NAME).read_bytes(), f"{receipt.id}@{receipt.version}")

@@ -102,7 +102,10 @@ def lock_differences(app: AppConfig, lock: Lock) -> list[str]:
 def complete_lock(
     app: AppConfig, lock: Lock, registry: Registry, options: InstallOptions
 ) -> tuple[Lock, tuple[str, ...]]:
-    """The lock that fits the pins, and the ids whose entries are new; only these are asked of the registry."""
+    """The lock that fits the pins, and the ids whose entries are new or gone.
+
+    Only what is new is asked of the registry.
+    """
     differences = lock_differences(app, lock)
     if not differences:
         return lock, ()

@@ -7,8 +7,7 @@ from importlib.util import find_spec
 from typing import Iterable, Mapping, Sequence
 
 from aai.core import machine
-from aai.core.names import did_you_mean
-from aai.errors import NotFound
+from aai.core.packed import find_variant
 from aai.package.read import VariantEntry
 
 _BOARDS = (
@@ -92,20 +91,6 @@ def choose_variant(entries: Sequence[VariantEntry], here: Machine, wanted: str |
     if best is entries[0]:
         return Choice(best, "the default, which runs here")
     return Choice(best, f"the first that runs here; {'; '.join(_obstacles(entries[: entries.index(best)], here))}")
-
-
-def find_variant(entries: Sequence[VariantEntry], key: str) -> VariantEntry:
-    """The variant called `key`.
-
-    Raises:
-        NotFound: there is none; `fix` holds the nearest and all names.
-    """
-    for entry in entries:
-        if entry.key == key:
-            return entry
-    known = [entry.key for entry in entries]
-    fix = f"{did_you_mean(key, known)} variants: {', '.join(known)}".strip()
-    raise NotFound(f'there is no variant "{key}"', None, fix)
 
 
 def _obstacle(target: Mapping[str, str], here: Machine) -> str:

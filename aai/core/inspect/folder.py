@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path, PurePosixPath
 from typing import Callable, Mapping, Sequence
 
+from aai.core.fields import FILE_FIELDS
 from aai.core.inspect.companions import find_colors, find_labels, find_structure
 from aai.core.inspect.kinds import (
     FRAMEWORK_OF,
@@ -22,8 +23,6 @@ from aai.core.inspect.report import Fact
 from aai.core.names import did_you_mean
 from aai.core.paths import check_inside
 from aai.errors import AaiError, NotAllowed, NotFound, UsageError
-
-FILE_FIELDS = ("model_file", "config_file", "label_file", "colors_file")
 
 GIVEN = "given"
 """The source of what the user has said."""

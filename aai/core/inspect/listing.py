@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Callable, Sequence
 
+from aai.core.fields import VARIANTS
 from aai.core.inspect.kinds import file_kind
 from aai.core.inspect.source import read_error
 from aai.core.paths import why_outside
@@ -14,7 +15,7 @@ from aai.core.paths import why_outside
 MAX_DEPTH = 2
 """Levels of sub-folders that are looked into."""
 MAX_FILES = 50_000
-NOT_LOOKED_INTO = ("variants", "node_modules", "venv", "__pycache__")
+NOT_LOOKED_INTO = (VARIANTS, "node_modules", "venv", "__pycache__")
 
 _TEXTS = (".txt", ".md", ".rst", ".json", ".yaml", ".yml", ".py", ".ipynb", ".csv", ".log", ".names", ".labels")
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".mp4", ".avi")

@@ -35,9 +35,8 @@ class Inspection:
         inputs: inputs of the network, initializers left out.
         outputs: outputs of the network.
         facts: field name -> what the files tell. Names are those of `aai.core.fields` (size, purpose, mean, ...) and of
-            the `aai` section: "decoder" (a dict with "name"),
-            "input" (a dict with resize, anchor, pad, std, layout, dtype, colour), "classes" (the number),
-            "labels" (a list of names).
+            the `aai` section: "decoder" (a dict with "name"), "input" (a dict with resize, anchor, pad, std, layout,
+            dtype, colour), "classes" (the number), "labels" (a list of names).
         metadata: what the exporter wrote about the model, as text.
         details: further structure for `aai model inspect`: opset, producer, layers, anchors, parameter count.
         extra_files: further files that belong to the model (ONNX external data), absolute.
