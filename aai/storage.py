@@ -13,6 +13,8 @@ from typing import Any, Callable, Iterator
 
 from aai.errors import AaiError, Finding, InvalidFiles, NotAllowed, NotFound, StorageFailed
 
+MAX_LEVELS = 100
+"""Of lists and objects inside each other, in a JSON file of the user."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -138,7 +140,10 @@ def read_json(path: Path, fix: str | None = None) -> Any:
     except OSError as error:
         raise storage_error(error, path) from error
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        document = json.loads(data.decode("utf-8-sig"))
+        if is_too_deep(document):
+            raise RecursionError  # as the parser does where the levels are still more
+        return document
     except UnicodeDecodeError as error:
         finding = Finding("error", f"the file is not UTF-8 text (byte {error.start})", str(path), "save it as UTF-8")
         raise InvalidFiles("the file can't be read", [finding]) from error
@@ -155,6 +160,21 @@ def read_json(path: Path, fix: str | None = None) -> Any:
         # Python from 3.11 on, and late releases before, read no whole number of more than 4300 digits.
         finding = Finding("error", "a number has too many digits", str(path), "write a shorter number")
         raise InvalidFiles("the file can't be read", [finding]) from error
+
+
+def is_too_deep(document: Any) -> bool:
+    """Whether a document has more levels than can be copied and written: Python does both by recursion."""
+    level = [document]
+    for _ in range(MAX_LEVELS):
+        level = [
+            child
+            for item in level
+            if isinstance(item, (dict, list))
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return False
+    return True
 
 
 @contextlib.contextmanager

@@ -56,7 +56,7 @@ def test_json_is_written_with_its_characters_and_a_final_newline(tmp_path: Path)
     assert json.loads(path.read_bytes()) == {"name": "zebra crossing, 横断歩道"}
 
 
-@pytest.mark.parametrize("text", ["{", "[" * 100_000, "1" * 5000 + "x"])
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "[" * 400 + "]" * 400, "1" * 5000 + "x"])
 def test_json_that_no_reader_takes_is_told_as_such(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(InvalidFiles):
@@ -67,3 +67,8 @@ def test_a_number_of_too_many_digits_is_told_as_such(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("9" * 5000)
     with pytest.raises(InvalidFiles, match="a number has too many digits"):
         read_json(tmp_path / "a.json")
+
+
+def test_json_of_some_levels_is_read_and_written_again(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", json.loads('{"a":[' * 45 + "]}" * 45))
+    assert read_json(tmp_path / "a.json") == json.loads('{"a":[' * 45 + "]}" * 45)

@@ -10,6 +10,7 @@ from aai.core.names import did_you_mean
 from aai.errors import IntegrityError, NotFound
 from aai.package.oci import MODEL_FILE_NAME
 from aai.package.read import FileEntry
+from aai.storage import is_too_deep
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,13 @@ def model_document(data: bytes, where: str) -> dict[str, Any]:
         where: the version, for the message.
 
     Raises:
-        IntegrityError: it is not a JSON object, so that no publish of ours can have packed it.
+        IntegrityError: it is not a JSON object, or too deep, so that no publish of ours can have packed it.
     """
     try:
         document = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError):
         document = None
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or is_too_deep(document):
         raise IntegrityError(
             f"the {MODEL_FILE_NAME} of the package is not a JSON object", where, "publish the model again"
         )

@@ -137,6 +137,8 @@ def _check(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if name not in allowed:
         guess = did_you_mean(name, allowed)
         raise UsageError(f'there is no setting "{name}" here', None, f"{guess} settings: {', '.join(allowed)}".strip())
+    if value and not value.strip():
+        raise UsageError(f"the value for {name} is blank", None, f'give {name} a value, or "" to take it away')
     if name == "publisher" and value:
         check_publisher(value)
 

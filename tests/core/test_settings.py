@@ -103,6 +103,13 @@ def test_a_file_that_can_hold_no_setting_is_told_and_stays(tmp_path: Path, conte
     assert (tmp_path / "alwaysai.app.json").read_text() == content
 
 
+@pytest.mark.parametrize("name", ["registry", "store", "publisher"])
+def test_a_blank_is_no_value_of_a_setting(name: str) -> None:
+    with pytest.raises(UsageError, match="is blank"):
+        set_user_setting(name, "  ")
+    assert not user_file().exists()
+
+
 def test_an_app_setting_needs_an_app(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         set_app_setting(tmp_path, "registry", "dir:x")
