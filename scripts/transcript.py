@@ -77,11 +77,11 @@ def zoo_folder() -> Path | None:
 def prepare(folder: Path, zoo: Path | None) -> None:
     """Lays the files that the pages speak of into `folder`: models as their projects publish them, and photos."""
     (folder / "digits").mkdir(parents=True)
-    shutil.copy(ROOT / "aai" / "demo" / "digits" / "digits.onnx", folder / "digits")
-    shutil.copy(ROOT / "aai" / "demo" / "scene.png", folder)
+    shutil.copyfile(ROOT / "aai" / "demo" / "digits" / "digits.onnx", folder / "digits" / "digits.onnx")
+    shutil.copyfile(ROOT / "aai" / "demo" / "scene.png", folder / "scene.png")
     for name, path in ZOO_FILES.items() if zoo else ():
         (folder / name).parent.mkdir(exist_ok=True)
-        shutil.copy(zoo / path, folder / name)
+        shutil.copyfile(zoo / path, folder / name)
 
 
 def run(steps: list[Step], folder: Path) -> list[str]:

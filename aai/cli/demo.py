@@ -56,8 +56,8 @@ def with_files(root: Path) -> None:
 
     with translated(root):
         (root / "app").mkdir(parents=True, exist_ok=True)
-        shutil.copytree(FILES / "digits", root / "digits", dirs_exist_ok=True)
-        shutil.copy(FILES / "scene.png", root / "scene.png")
+        shutil.copytree(FILES / "digits", root / "digits", dirs_exist_ok=True, copy_function=shutil.copyfile)
+        shutil.copyfile(FILES / "scene.png", root / "scene.png")
 
 
 class _Shell:

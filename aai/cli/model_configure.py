@@ -101,7 +101,7 @@ def configure(
     \b
     Examples:
       aai model configure --id acme/detector
-      aai model configure --framework darknet --purpose ObjectDetection \\
+      aai model configure --framework darknet --purpose ObjectDetection \
           --model_file yolo.weights --config_file yolo.cfg --label_file yolo.names
       aai model configure --size 416 416 --swaprb --dry-run
 

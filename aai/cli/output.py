@@ -81,11 +81,11 @@ class Output:
     def note(self, text: str) -> None:
         """Says something beside the answer, on stderr."""
         if not self.quiet:
-            print(text, file=sys.stderr)
+            _to_stderr(text)
 
     def warn(self, text: str) -> None:
         """A warning, on stderr, whatever form the answer has."""
-        print(styled("warning:", "yellow", wants_colour(sys.stderr, self.no_color)) + " " + text, file=sys.stderr)
+        _to_stderr(styled("warning:", "yellow", wants_colour(sys.stderr, self.no_color)) + " " + text)
 
     def warn_of(self, finding: Finding) -> None:
         """A finding as a warning."""
@@ -95,7 +95,7 @@ class Output:
     def hint(self, command: str) -> None:
         """Suggests the next command, on stderr."""
         if not self.quiet and not self.as_json:
-            print(styled(f"next: {command}", "dim", wants_colour(sys.stderr, self.no_color)), file=sys.stderr)
+            _to_stderr(styled(f"next: {command}", "dim", wants_colour(sys.stderr, self.no_color)))
 
     def findings(self, findings: Sequence[Finding]) -> None:
         """Prints findings, errors first, in text form on stdout."""
@@ -107,6 +107,12 @@ class Output:
             self.line(f"  where: {finding.where}")
             if finding.fix:
                 self.line(f"  fix:   {finding.fix}")
+
+
+def _to_stderr(text: str) -> None:
+    """Prints on stderr, after what stdout holds back: in a log that takes both, the answer comes first."""
+    sys.stdout.flush()
+    print(text, file=sys.stderr)
 
 
 class Transfer:

@@ -14,7 +14,7 @@ from aai.core.names import check_tag, differs_in_case, parse_id
 from aai.core.packed import VariantDescription
 from aai.core.paths import check_inside
 from aai.errors import AaiError, Finding, InvalidFiles, NotFound
-from aai.package.build import VariantSource, build_package
+from aai.package.build import VariantSource, build_package, is_document
 from aai.package.digest import package_file
 from aai.package.oci import DEFAULT_VARIANT
 from aai.package.read import content_bytes, read_index, read_manifest
@@ -23,10 +23,6 @@ from aai.ports import Package, Registry, TakeFile
 _SUMMARY_FIELDS = ("framework_type", "purpose", "license", "description")
 _SUMMARY_LENGTH = 200
 _VARIANT_KEY = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*\Z")
-_DOCUMENTS = re.compile(
-    r"(readme|licen[cs]e|copying|notice)(-[a-z]+(-[0-9.]+)?)?(\.[a-z]{2})?(\.(md|txt|rst|html|pdf))?\Z", re.IGNORECASE
-)
-"""README.md, README.de.md, LICENSE, LICENSE-APACHE-2.0, NOTICE.txt; but not license-plate.onnx."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +73,7 @@ def collect_files(config: ModelConfig) -> dict[str, Path]:
     """
     named = [(name, str(config.parameters[name])) for name in FILE_FIELDS if config.parameters.get(name)]
     named += [("aai.files", name) for name in config.aai.get("files") or ()]
-    named += [("the folder", entry.name) for entry in _entries(config.folder) if _DOCUMENTS.match(entry.name)]
+    named += [("the folder", entry.name) for entry in _entries(config.folder) if is_document(entry.name)]
     files: dict[str, Path] = {}
     findings: list[Finding] = []
     for field, relative in named:

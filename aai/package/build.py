@@ -34,8 +34,11 @@ from aai.package.oci import (
 from aai.package.read import check_path, read_manifest
 from aai.ports import Package, PackageFile, TakeFile
 
-_DOC_NAMES = ("readme", "license", "licence", "copying", "notice")
-_DOC_SUFFIXES = ("", ".txt", ".rst", ".html", ".pdf")
+_DOCUMENTS = re.compile(
+    r"(readme|licen[cs]e|copying|notice)(-[a-z]+(-[0-9.]+)?)?(\.[a-z]{2})?(\.(md|txt|rst|html|pdf))?\Z", re.IGNORECASE
+)
+"""README.md, README.de.md, LICENSE, LICENSE-APACHE-2.0, NOTICE.txt; but not license-plate.onnx."""
+
 _CONFIG_SUFFIXES = (
     ".json",
     ".cfg",
@@ -182,11 +185,14 @@ class _Parts:
         return {"mediaType": media_type, "digest": digest, "size": len(data)}
 
 
+def is_document(name: str) -> bool:
+    """Whether a file is a licence or a README, by its name: such files go with every model."""
+    return _DOCUMENTS.match(name) is not None
+
+
 def layer_type(path: str) -> str:
     """The ModelPack media type of a file, by its name: documentation, configuration, or else weights."""
     name = PurePosixPath(path.lower())
-    # LICENSE-MIT is a licence, and licence-plate.onnx is a network.
-    word = name.stem if name.suffix else re.split("[-_]", name.name)[0]
-    if name.suffix == ".md" or (name.suffix in _DOC_SUFFIXES and word in _DOC_NAMES):
+    if name.suffix == ".md" or is_document(name.name):
         return DOC_TYPE
     return WEIGHT_CONFIG_TYPE if name.suffix in _CONFIG_SUFFIXES else WEIGHT_TYPE

@@ -73,7 +73,7 @@ def classifier(tmp_path: Path) -> Path:
 @pytest.fixture()
 def yolox(zoo: Path, tmp_path: Path) -> Path:
     """A folder with yolox-nano alone, as it comes from its authors."""
-    shutil.copy(zoo / "onnx/yolox-nano/yolox_nano.onnx", tmp_path)
+    shutil.copyfile(zoo / "onnx/yolox-nano/yolox_nano.onnx", tmp_path / "yolox_nano.onnx")
     return tmp_path
 
 
@@ -81,9 +81,9 @@ def yolox(zoo: Path, tmp_path: Path) -> Path:
 def yolo(zoo: Path, tmp_path: Path) -> Path:
     """A folder with the files that the reference's first example command names."""
     source = zoo / "darknet/yolo-fastest-1.1-coco"
-    shutil.copy(source / "yolo-fastest-1.1.weights", tmp_path / "yolo.weights")
-    shutil.copy(source / "yolo-fastest-1.1.cfg", tmp_path / "yolo.cfg")
-    shutil.copy(source / "coco.names", tmp_path / "yolo.names")
+    shutil.copyfile(source / "yolo-fastest-1.1.weights", tmp_path / "yolo.weights")
+    shutil.copyfile(source / "yolo-fastest-1.1.cfg", tmp_path / "yolo.cfg")
+    shutil.copyfile(source / "coco.names", tmp_path / "yolo.names")
     return tmp_path
 
 
@@ -429,7 +429,7 @@ def test_labels_that_do_not_fit_are_refused_with_both_numbers(yolo: Path) -> Non
 
 
 def test_weights_of_another_cfg_are_refused(yolo: Path, zoo: Path) -> None:
-    shutil.copy(zoo / "darknet/yoloface-500k-v2/yoloface-500k-v2.cfg", yolo / "yolo.cfg")
+    shutil.copyfile(zoo / "darknet/yoloface-500k-v2/yoloface-500k-v2.cfg", yolo / "yolo.cfg")
     with pytest.raises(BadWeights) as caught:
         configure(yolo, {})
     assert "1384268" in str(caught.value).replace(",", "")

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def test_an_app_without_a_start_script_says_how_to_give_it_one(lab: Lab) -> None
 
 
 def test_start_refuses_an_app_that_is_not_installed_as_locked(lab: Lab, tmp_path: Path) -> None:
-    script(lab, f"touch {tmp_path}/ran")
+    script(lab, f"touch {shlex.quote(str(tmp_path))}/ran")
     lab.publish()
     lab.publish("acme/faces")
     lab.add("acme/yolo", "acme/faces")
