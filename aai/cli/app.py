@@ -65,7 +65,7 @@ def configure(
     from aai.core.app.config import APP_FILE, PROJECT_FILE, load_app
     from aai.core.app.scaffold import configure_app
 
-    made = configure_app(Path.cwd(), project, registry() if project else None, dry_run)
+    made = configure_app(Path.cwd(), project, None if project is None else registry(), dry_run)
     out.document({**made.as_dict(), "dry_run": dry_run})
     out.ids(made.created)
     if made.created:

@@ -126,6 +126,8 @@ def test_configure_makes_an_app_and_says_what_comes_next(
     assert "next: aai app install" in aai.err
     aai("app", "configure", "--project", "shelfs", code=3)
     assert 'did you mean "shelves"?' in aai.err
+    aai("app", "configure", "--project", "", code=2)
+    assert aai.json("app", "show")["project"] == "doors"
 
 
 def test_add_takes_all_or_nothing(lab: Lab, aai: Shell) -> None:

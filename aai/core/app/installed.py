@@ -108,12 +108,16 @@ def read_receipt(folder: Path) -> Receipt | None:
         if document["schema"] != SCHEMA or any(type(document[name]) is not kind for name, kind in _PLAIN.items()):
             return None
         files = tuple(InstalledFile(path, digest, size) for path, digest, size in document["files"])
-        if not all(is_digest(file.digest) and isinstance(file.path, str) for file in files):
+        if not all(map(_is_file, files)):
             return None
         stamps = {path: (size, time) for path, (size, time) in document["source_files"].items()}
         return Receipt(files=files, source_files=stamps, **{name: document[name] for name in _PLAIN})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _is_file(file: InstalledFile) -> bool:
+    return isinstance(file.path, str) and is_digest(file.digest) and type(file.size_bytes) is int
 
 
 def unhealthy(folder: Path, receipt: Receipt, full: bool = False) -> str:

@@ -263,7 +263,9 @@ def test_a_lock_of_other_bytes_is_not_installed(lab: Lab) -> None:
     assert not os.path.lexists(lab.place())
 
 
-@pytest.mark.parametrize("damage", ["edited in place", "replaced", "deleted", "linked", "model file", "receipt"])
+@pytest.mark.parametrize(
+    "damage", ["edited in place", "replaced", "deleted", "linked", "model file", "receipt", "size in the receipt"]
+)
 def test_a_changed_installed_file_is_seen_and_repaired(lab: Lab, damage: str) -> None:
     lab.publish()
     lab.add("acme/yolo")
@@ -283,13 +285,18 @@ def test_a_changed_installed_file_is_seen_and_repaired(lab: Lab, damage: str) ->
     elif damage == "model file":
         (lab.place() / "alwaysai.model.json").unlink()
         (lab.place() / "alwaysai.model.json").write_text("{}")
-    else:
+    elif damage == "receipt":
         (lab.place() / ".aai-receipt.json").write_text("{")
+    else:
+        receipt = lab.place() / ".aai-receipt.json"
+        document = json.loads(receipt.read_text())
+        document["files"][0][2] = "many"
+        receipt.write_text(json.dumps(document))
     (model,) = app_status(lab.app).models
     assert not model.healthy
     assert model.reason
     result = lab.install()
-    assert actions(result) == {"acme/yolo": "install" if damage == "receipt" else "repair"}
+    assert actions(result) == {"acme/yolo": "install" if "receipt" in damage else "repair"}
     assert lab.weights() == b"weights"
     assert lab.version() == 1
     assert app_status(lab.app, verify=True).healthy
