@@ -159,6 +159,7 @@ def _check_input(given: dict[str, Any], where: str, findings: list[Finding]) -> 
             del given[name]
     for name, kind in (("std", "numbers"), ("pad", "number")):
         if given.get(name) is None:
+            given.pop(name, None)
             continue
         try:
             given[name] = coerce(kind, given[name])

@@ -226,3 +226,13 @@ def test_a_damaged_memory_of_what_was_told_is_a_finding_and_no_crash(folder: Pat
     assert ["aai.told" in line for line in errors(folder)] == [True]
     with pytest.raises(InvalidFiles, match=r"aai\.told"):
         configure(folder, {})
+
+
+@pytest.mark.parametrize("name", ["std", "pad"])
+def test_null_in_our_own_section_stands_for_the_default(folder: Path, name: str) -> None:
+    path = folder / FILE_NAME
+    document = json.loads(path.read_text())
+    document["aai"]["input"] = {name: None}
+    path.write_text(json.dumps(document))
+    assert errors(folder) == []
+    assert validate(folder)[0].input_recipe().pad == 114
