@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from aai.errors import IntegrityError, RegistryError
 from aai.package.oci import (
@@ -117,7 +117,7 @@ def read_manifest(data: bytes) -> VariantContents:
         )
     files = sorted((_file(layer, f"manifest, layers[{n}]") for n, layer in enumerate(layers)), key=lambda f: f.path)
     _check_distinct([file.path for file in files], "file")
-    _check_tree({file.path for file in files})
+    _check_tree(file.path for file in files)
     if all(file.path != MODEL_FILE_NAME for file in files):
         raise RegistryError(f"the manifest lists no {MODEL_FILE_NAME}", "manifest, layers")
     return VariantContents(tuple(files))
@@ -198,13 +198,12 @@ def _check_distinct(names: list[str], kind: str) -> None:
         seen.add(name)
 
 
-def _check_tree(paths: set[str]) -> None:
-    for path in paths:
-        parts = path.split("/")
-        for depth in range(1, len(parts)):
-            parent = "/".join(parts[:depth])
-            if parent in paths:
-                raise IntegrityError(f"{parent!r} is listed as a file and as a folder", "manifest, layers")
+def _check_tree(paths: Iterable[str]) -> None:
+    # With "/" before every other character, what lies in a folder comes right after a file of the folder's name.
+    ordered = sorted(paths, key=lambda path: path.replace("/", "\0"))
+    for path, following in zip(ordered, ordered[1:]):
+        if following.startswith(f"{path}/"):
+            raise IntegrityError(f"{path!r} is listed as a file and as a folder", "manifest, layers")
 
 
 def _parse(data: bytes, kind: str) -> dict[str, Any]:

@@ -113,7 +113,8 @@ def parse_index(data: bytes, model_id: str, where: str) -> ModelIndex:
     """
     try:
         return _read(json.loads(data.decode("utf-8")), model_id)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    # OverflowError: JSON may hold 1e400, which is infinite.
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise RegistryError(
             f"the index of {model_id} is damaged",
             where,
@@ -133,7 +134,7 @@ def _read(document: Any, model_id: str) -> ModelIndex:
             others.append(descriptor)
     ordered = tuple(entries[number] for number in sorted(entries))
     tags, foreign = _tags(others, ordered)
-    last = max([int(annotations.get(LAST_NUMBER, 0)), *entries])
+    last = max([0, int(annotations.get(LAST_NUMBER, 0)), *entries])
     return ModelIndex(str(annotations.get(MODEL_ID, model_id)), ordered, tags, last, tuple(foreign))
 
 

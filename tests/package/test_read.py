@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import time
 from typing import Any, Callable
 
 import pytest
@@ -125,13 +126,23 @@ def test_a_path_that_is_taken_stays_in_the_folder_on_posix_and_windows(text: str
     [
         lambda m: m["layers"].append(_layer("a/w.onnx")),
         lambda m: m["layers"].append(_layer("a")),
+        lambda m: m["layers"].extend(_layer(path) for path in ("a!", "a", "a b/c", "a.d")),
         lambda m: m["layers"].append(_layer("x", **{"org.cncf.model.file.metadata+json": '{"typeflag": 50}'})),
         lambda m: m["layers"].append(_layer("x", **{"org.cncf.model.file.metadata+json": '{"typeflag": "2"}'})),
         lambda m: m["layers"].append(_layer("x", PIECE_BYTES + 1, **{"ai.aai.pieces.sha256": "0" * 64})),
         lambda m: m["layers"].append(_layer("x", 5, **{"ai.aai.pieces.sha256": "zz"})),
         lambda m: m["layers"].extend(_layer(str(number)) for number in range(10_001)),
     ],
-    ids=["twice", "file and folder", "link", "link as text", "too few pieces", "bad piece", "too many"],
+    ids=[
+        "twice",
+        "file and folder",
+        "file and folder among others",
+        "link",
+        "link as text",
+        "too few pieces",
+        "bad piece",
+        "too many",
+    ],
 )
 def test_a_manifest_that_contradicts_itself_is_refused(change: Callable[[Any], None]) -> None:
     with pytest.raises(IntegrityError):
@@ -213,3 +224,11 @@ def test_no_document_makes_a_reader_fail_in_another_way(part: str, key: str, val
         for document in ({part: [layer]}, {part: value}):
             with contextlib.suppress(IntegrityError, RegistryError):
                 read(_bytes(document))
+
+
+def test_many_files_deep_down_are_read_soon() -> None:
+    deep = [_layer("a/" * 2000 + str(number)) for number in range(2000)]
+    data = _changed(MANIFEST, lambda m: m["layers"].extend(deep))
+    started = time.process_time()
+    assert len(read_manifest(data).files) > len(deep)
+    assert time.process_time() - started < 5

@@ -82,3 +82,15 @@ def test_no_content_makes_reading_fail_in_another_way(document: Any) -> None:
 )
 def test_a_number_is_told_from_a_tag(text: str, number: bool) -> None:
     assert is_number(text) is number
+
+
+@pytest.mark.parametrize("number", ["1e400", '"none"'])
+def test_a_last_number_that_is_none_is_damage(number: str) -> None:
+    data = '{"manifests": [], "annotations": {"ai.aai.last.version": ' + number + "}}"
+    with pytest.raises(RegistryError, match="damaged"):
+        parse_index(data.encode(), "a/b", "here")
+
+
+def test_numbers_start_at_1_whatever_the_last_one_is_said_to_be() -> None:
+    index = parse_index(b'{"manifests": [], "annotations": {"ai.aai.last.version": "-5"}}', "a/b", "here")
+    assert index.with_version(f"sha256:{1:064x}", 1, 1, {}).entries[0].number == 1
