@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     Self = TypeVar("Self", bound="Service")
 
 _PLAIN_COLOURS = 100
+_MOST_THREADS = 1024
+"""More than any device has cores; an engine that is told to start a million takes the machine down."""
 _FAR = 1e6
 """Pixels: where the corners of overflowing boxes are put, so that sums and areas of boxes stay finite."""
 
@@ -84,8 +86,10 @@ class Service:
             BadWeights: the files can't be loaded.
             UsageError: the engine does not run this framework, or the configuration does not fit the network.
         """
-        if threads < 0:
-            raise UsageError(f"threads is {threads}, where 0 or more belongs", "threads", "0 leaves it to the engine")
+        if not 0 <= threads <= _MOST_THREADS:
+            raise UsageError(
+                f"threads is {threads}, where 0 to {_MOST_THREADS} belongs", "threads", "0 leaves it to the engine"
+            )
         recipe = self._config.input_recipe()
         weights = model_file(self._config, "model_file")
         if weights is None:

@@ -123,8 +123,9 @@ def test_wrong_calls_say_what_belongs_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not loaded") as caught:
         detector.detect_objects(FRAME)
     assert "load()" in (caught.value.fix or "")
-    with pytest.raises(UsageError, match="threads"):
-        detector.load(threads=-1)
+    for threads in (-1, 1025, 2**40):
+        with pytest.raises(UsageError, match="threads"):
+            detector.load(threads=threads)
     detector.load()
     for arguments in ({"confidence_level": 1.5}, {"overlap_threshold": -0.1}, {"confidence_level": float("nan")}):
         with pytest.raises(UsageError, match="0 to 1"):
