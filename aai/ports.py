@@ -60,7 +60,6 @@ class LoadOptions:
     shared_cores: bool = True
     outputs: tuple[str, ...] = ()
     input_shape: tuple[int, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Backend(Protocol):

@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
-from aai.errors import AaiError, Finding, InvalidFiles, NotAllowed, NotFound, StorageFailed
+from aai.errors import AaiError, Finding, InvalidFiles, NotAllowed, NotFound, StorageFailed, UsageError
 
 MAX_LEVELS = 100
 """Of lists and objects inside each other, in a JSON file of the user."""
@@ -70,6 +70,18 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise storage_error(error, Path(error.filename) if isinstance(error.filename, str) else path) from error
+
+
+def from_home(text: str) -> Path:
+    """The path that somebody wrote, `~` and `~user` at its start put in full.
+
+    Raises:
+        UsageError: nobody of that name has a home here.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise UsageError("the path names the home of nobody here", text, "write the path in full") from error
 
 
 def write_bytes(path: Path, data: bytes, mode: int | None = None) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aai.errors import InvalidFiles, NotAllowed, StorageFailed
-from aai.storage import read_json, storage_error, translated, write_json
+from aai.errors import InvalidFiles, NotAllowed, StorageFailed, UsageError
+from aai.storage import from_home, read_json, storage_error, translated, write_json
 
 
 def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
@@ -72,3 +72,10 @@ def test_a_number_of_too_many_digits_is_told_as_such(tmp_path: Path) -> None:
 def test_json_of_some_levels_is_read_and_written_again(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", json.loads('{"a":[' * 45 + "]}" * 45))
     assert read_json(tmp_path / "a.json") == json.loads('{"a":[' * 45 + "]}" * 45)
+
+
+def test_the_home_of_nobody_is_a_usage_error() -> None:
+    assert from_home("~") == Path.home()
+    assert from_home("a/~b") == Path("a/~b")
+    with pytest.raises(UsageError, match="home of nobody"):
+        from_home("~nobody-of-this-name/x")

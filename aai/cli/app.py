@@ -115,9 +115,10 @@ def install(
     from aai.core.app.install import InstallOptions, install_app
     from aai.core.settings import load_settings
     from aai.device.store import Store
+    from aai.storage import from_home
 
     folder = Path.cwd()
-    store = Store(Path(load_settings(folder, {"store": store_folder})["store"].value).expanduser())
+    store = Store(from_home(load_settings(folder, {"store": store_folder})["store"].value))
     options = InstallOptions(frozen, keep, verify, variant, dry_run)
     with Transfer("install", out) as progress:
         result = install_app(folder, registry(), store, _this_machine, options, progress)

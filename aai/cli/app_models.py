@@ -228,11 +228,12 @@ def sync(source: str | None, edit: Edit) -> None:
     """
     from aai.core.app.sync import plan_sync
     from aai.errors import UsageError
+    from aai.storage import from_home
 
     if source is not None and not source.strip():
         # It comes of a variable that is not set, and is not a wish for the project's models.
         raise UsageError("--from is empty", None, "name an app's folder or a file, or leave --from out")
-    plan = plan_sync(Path.cwd(), edit.registry, None if source is None else Path(source).expanduser())
+    plan = plan_sync(Path.cwd(), edit.registry, None if source is None else from_home(source))
     gone = [change.id for change in plan.changes if change.action == "remove"]
     if edit.asker is not None and gone and not edit.dry_run:
         for change in plan.changes:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from aai.errors import RegistryError, UsageError
+from aai.storage import from_home
 
 if TYPE_CHECKING:
     from aai.ports import Registry
@@ -58,7 +59,4 @@ def _folder(address: str) -> Path:
         path = address[len("dir:") :] if address.startswith("dir:") else address
     if not path.strip() or "\0" in path:
         raise UsageError("the address of the registry is empty or not a path", repr(address), fix)
-    try:
-        return Path(path).expanduser().absolute()
-    except RuntimeError as error:
-        raise UsageError("the address of the registry names the home of nobody here", address, fix) from error
+    return from_home(path).absolute()

@@ -141,7 +141,7 @@ def _open(path: str, accelerator: str, options: LoadOptions) -> Any:
     if options.shared_cores:
         session_options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     ort.set_default_logger_severity(_FATAL)
-    providers = [(provider, {**settings, **options.settings})]
+    providers = [(provider, settings)]
     if provider != "CPUExecutionProvider":
         providers.append(("CPUExecutionProvider", {}))
     try:

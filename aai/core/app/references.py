@@ -15,6 +15,7 @@ from aai.core.app.lock import LockedModel, local_path
 from aai.core.names import parse_reference
 from aai.errors import NotFound, UsageError
 from aai.ports import Registry
+from aai.storage import from_home
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def wish_of(folder: Path, reference: str, registry: Registry) -> tuple[str, Wish
         InvalidFiles: the folder's configuration has errors.
     """
     if is_folder_reference(reference):
-        source = Path(os.path.realpath(Path(reference).expanduser()))
+        source = Path(os.path.realpath(from_home(reference)))
         model_id = local_model_id(source)
         if folder.resolve() / MODELS / STATE in source.parents:
             raise UsageError("the folder is an installed model", reference, f"add it by its id: {model_id}")
