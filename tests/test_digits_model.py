@@ -7,11 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+import onnxruntime
 import pytest
-
-np = pytest.importorskip("numpy")
-cv2 = pytest.importorskip("cv2", reason="needs OpenCV 4: pip install 'aai[cpu]'")
-onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install 'aai[cpu]'")
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "aai" / "demo"

@@ -27,6 +27,11 @@ class VersionDescription:
     version: VersionInfo
     variants: tuple[VariantDescription, ...]
 
+    @property
+    def name(self) -> str:
+        """publisher/name@number, as people write it."""
+        return f"{self.model_id}@{self.version.number}"
+
     def as_dict(self) -> dict[str, Any]:
         """The description as `--json` prints it."""
         return {
@@ -96,8 +101,7 @@ def pull_model(registry: Registry, reference: str, folder: Path | None = None, v
         IntegrityError: a file is not the one that was published.
     """
     description = describe(registry, reference)
-    version = f"{description.model_id}@{description.version.number}"
-    chosen = find_variant(description.variants, variant or DEFAULT_VARIANT, version)
+    chosen = find_variant(description.variants, variant or DEFAULT_VARIANT, description.name)
     target = folder or Path(description.model_id.split("/")[1])
     with translated(target):
         is_there = target.exists()
@@ -107,12 +111,7 @@ def pull_model(registry: Registry, reference: str, folder: Path | None = None, v
         home.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=home))
         try:
-            for file in chosen.files:
-                destination = scratch / file.path
-                destination.parent.mkdir(parents=True, exist_ok=True)
-                registry.fetch(description.model_id, file.digest, file.size_bytes, destination)
-            document = model_document((scratch / FILE_NAME).read_bytes(), version)
-            write_json(scratch / FILE_NAME, {**document, "version": description.version.number})
+            _fetch_into(scratch, registry, description, chosen)
             scratch.chmod(0o755)
             if is_there:
                 _move_out(scratch)
@@ -130,6 +129,16 @@ def pull_model(registry: Registry, reference: str, folder: Path | None = None, v
         target,
         sum(file.size_bytes for file in chosen.files),
     )
+
+
+def _fetch_into(folder: Path, registry: Registry, description: VersionDescription, variant: VariantDescription) -> None:
+    """Copies a variant's files into `folder`, and puts the version's number into its alwaysai.model.json."""
+    for file in variant.files:
+        destination = folder / file.path
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        registry.fetch(description.model_id, file.digest, file.size_bytes, destination)
+    document = model_document((folder / FILE_NAME).read_bytes(), description.name)
+    write_json(folder / FILE_NAME, {**document, "version": description.version.number})
 
 
 def _move_out(folder: Path) -> None:

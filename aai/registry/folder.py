@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable, ContextManager, Iterator, Sequence
 
-from aai.core.names import check_tag, did_you_mean, differs_in_case, nearest, parse_id
+from aai.core.names import check_tag, did_you_mean, differs_in_case, nearest, parse_id, version_number
 from aai.errors import NotFound, RegistryError
 from aai.package.read import content_bytes
 from aai.ports import Package, Published, TakeFile, VersionInfo, Wanted
-from aai.registry.index import ModelIndex, is_number
+from aai.registry.index import ModelIndex
 from aai.registry.layout import Layout
 from aai.registry.projects import Projects
 
@@ -239,8 +239,9 @@ class FolderRegistry:
 def _find(index: ModelIndex, reference: str | None) -> VersionInfo | None:
     if reference is None or reference == "latest":
         return index.latest()
-    if is_number(reference):
-        return index.version(int(reference))
+    number = version_number(reference)
+    if number is not None:
+        return index.version(number)
     if reference.startswith("sha256:"):
         return index.by_digest(reference)
     return index.version(index.tags.get(reference, 0))

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any, Mapping
 
+from aai.core.names import version_number
 from aai.errors import RegistryError
 from aai.package.oci import INDEX_TYPE, REF_NAME, is_digest
 from aai.ports import VersionInfo
@@ -128,7 +129,7 @@ def _read(document: Any, model_id: str) -> ModelIndex:
     others: list[Mapping[str, Any]] = []
     for descriptor in document["manifests"]:
         name = (descriptor.get("annotations") or {}).get(REF_NAME, "")
-        if is_number(name):
+        if version_number(name) is not None:
             entries[int(name)] = _entry(int(name), descriptor)
         else:
             others.append(descriptor)
@@ -193,8 +194,3 @@ def _descriptor(entry: Entry, annotations: Mapping[str, str]) -> dict[str, Any]:
         "size": entry.index_bytes,
         "annotations": dict(annotations),
     }
-
-
-def is_number(reference: str) -> bool:
-    """Whether `reference` names a version by its number."""
-    return reference.isascii() and reference.isdigit() and len(reference) <= 9

@@ -58,25 +58,15 @@ def predict(
     service = service_for(model).load(engine, accelerator, threads)
     try:
         copies = copy_paths(paths, Path(save)) if save is not None else []
-        results = []
-        failures: list[tuple[Path, AaiError]] = []
-        for number, path in enumerate(paths):
-            try:
-                result, marked = _predict_one(service, path, confidence, overlap)
-            except (BadImage, NotFound, NotAllowed, StorageFailed) as error:
-                failures.append((path, error))
-                continue
-            if copies:
-                result["saved"] = str(write_image(copies[number], marked()))
-            results.append(result)
-        if failures and not results:
-            raise failures[0][1]
-        config = service.model_config
-        failed = [{"image": str(path), "error": error.as_dict()} for path, error in failures]
-        document = {"model": service.model_id, "version": config.version, "engine": service.engine, "results": results}
-        return {**document, "failed": failed} if failed else document
+        results, failures = _predict_all(service, paths, copies, confidence, overlap)
+        version, engine = service.model_config.version, service.engine
     finally:
         service.close()
+    if failures and not results:
+        raise failures[0][1]
+    document = {"model": service.model_id, "version": version, "engine": engine, "results": results}
+    failed = [{"image": str(path), "error": error.as_dict()} for path, error in failures]
+    return {**document, "failed": failed} if failed else document
 
 
 def service_for(model: ModelName | ModelConfig) -> Service:
@@ -112,6 +102,24 @@ def copy_paths(images: Sequence[Path], folder: Path) -> list[Path]:
         taken.add(copy.resolve())
         copies.append(copy)
     return copies
+
+
+def _predict_all(
+    service: Service, paths: Sequence[Path], copies: Sequence[Path], confidence: float, overlap: float
+) -> tuple[list[dict[str, Any]], list[tuple[Path, AaiError]]]:
+    """The result of each picture that can be read, its marked copy written where `copies` are given; and the others."""
+    results = []
+    failures: list[tuple[Path, AaiError]] = []
+    for number, path in enumerate(paths):
+        try:
+            result, marked = _predict_one(service, path, confidence, overlap)
+        except (BadImage, NotFound, NotAllowed, StorageFailed) as error:
+            failures.append((path, error))
+            continue
+        if copies:
+            result["saved"] = str(write_image(copies[number], marked()))
+        results.append(result)
+    return results, failures
 
 
 def _predict_one(

@@ -16,8 +16,8 @@ import pytest
 from tests.model_maker import onnx_bytes, value_info
 
 pty = pytest.importorskip("pty", reason="needs pseudo-terminals, which Windows does not have")
-fcntl = pytest.importorskip("fcntl")
-termios = pytest.importorskip("termios")
+fcntl = pytest.importorskip("fcntl", reason="needs terminal settings, which Windows does not have")
+termios = pytest.importorskip("termios", reason="needs terminal settings, which Windows does not have")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TIMEOUT_S = 20

@@ -25,3 +25,11 @@ def test_what_is_no_id_is_refused_also_where_it_becomes_ascii_in_lower_case(text
 )
 def test_a_version_is_a_number_of_plain_digits(reference: str, number: int | None) -> None:
     assert version_number(reference) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1", True), ("007", True), ("", False), ("1.0", False), ("²", False), ("-1", False), ("1234567890", False)],
+)
+def test_a_number_is_told_from_a_tag(text: str, number: bool) -> None:
+    assert (version_number(text) is not None) is number

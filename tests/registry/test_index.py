@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aai.errors import RegistryError
-from aai.registry.index import Entry, ModelIndex, index_bytes, is_number, parse_index
+from aai.registry.index import Entry, ModelIndex, index_bytes, parse_index
 
 _DIGESTS = st.integers(0, 3).map(lambda number: f"sha256:{number:064x}")
 _ENTRIES = st.lists(
@@ -74,14 +74,6 @@ def test_no_content_makes_reading_fail_in_another_way(document: Any) -> None:
             parse_index(json.dumps(content).encode(), "acme/model", "here")
         except RegistryError as error:
             assert error.where == "here"
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("1", True), ("007", True), ("", False), ("1.0", False), ("²", False), ("-1", False), ("1234567890", False)],
-)
-def test_a_number_is_told_from_a_tag(text: str, number: bool) -> None:
-    assert is_number(text) is number
 
 
 @pytest.mark.parametrize("number", ["1e400", '"none"'])

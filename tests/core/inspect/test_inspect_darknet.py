@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy
 import pytest
 
 from aai.core.inspect.darknet import inspect_darknet
@@ -199,8 +201,6 @@ def test_darknet_models_of_the_zoo_fit_and_have_the_documented_recipe(zoo: Path)
 
 
 def test_outputs_are_named_and_shaped_as_opencv_has_them(zoo: Path) -> None:
-    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'opencv-python-headless<5'")
-    numpy = pytest.importorskip("numpy")
     for weights in sorted(zoo.glob("darknet/*/*.weights")):
         cfg = next(weights.parent.glob("*.cfg"))
         report = inspect_darknet(weights, cfg)
