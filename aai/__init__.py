@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         ObjectDetectionPrediction,
         ObjectDetectionResults,
     )
-    from aai.vision.tasks import Classification, ObjectDetection
+    from aai.vision.services import Classification, ObjectDetection
 
 _HOMES = {
     "AaiError": "aai.errors",
@@ -46,14 +46,14 @@ _HOMES = {
     "BadImage": "aai.errors",
     "BadWeights": "aai.errors",
     "BoundingBox": "aai.vision.results",
-    "Classification": "aai.vision.tasks",
+    "Classification": "aai.vision.services",
     "ClassificationPrediction": "aai.vision.results",
     "ClassificationResults": "aai.vision.results",
     "Engine": "aai.vision.engines",
     "InvalidFiles": "aai.errors",
     "NotAllowed": "aai.errors",
     "NotFound": "aai.errors",
-    "ObjectDetection": "aai.vision.tasks",
+    "ObjectDetection": "aai.vision.services",
     "ObjectDetectionPrediction": "aai.vision.results",
     "ObjectDetectionResults": "aai.vision.results",
     "StorageFailed": "aai.errors",

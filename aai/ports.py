@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, ContextManager, Mapping, Protocol, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, Mapping, NamedTuple, Protocol, Sequence, Union
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+class Quantisation(NamedTuple):
+    """How whole numbers stand for real ones: real = (number - zero_point) * scale (TFLite, quantization specification).
+
+    Args:
+        scale: over 0.
+        zero_point: the number that stands for 0.
+    """
+
+    scale: float
+    zero_point: int = 0
 
 
 @dataclass(frozen=True)
@@ -18,11 +30,13 @@ class TensorSpec:
         name: as the file has it.
         shape: in the file's own axis order; None for an axis that the file leaves open.
         dtype: numpy's name, such as "float32"; "" when the file does not say.
+        quantisation: for whole numbers that stand for real ones, with one scale for the whole tensor.
     """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: str = ""
+    quantisation: Quantisation | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,12 @@ class LoadOptions:
         threads: number of threads inside the engine; 0 leaves it to the engine.
         shared_cores: True when other work runs on the same cores: worker threads then sleep instead of spinning.
         outputs: names of the outputs to return, in this order; empty for all.
-        input_shape: shape for an input whose file leaves axes open, (1, C, H, W) or (1, H, W, C).
+        input_shape: shape for an input whose file leaves axes open, (1, C, H, W) or (1, H, W, C). An open batch axis
+            stays open.
+        precision: the least precision that the engine may calculate with, one of the back end's
+            `Capabilities.precisions`. A lower one than "float32" changes results.
+        parameters: `model_parameters` of the model's configuration, for what only one framework has: `quantize_input`,
+            `output_format`, `device` and the like.
     """
 
     accelerator: str = "DEFAULT"
@@ -60,6 +79,8 @@ class LoadOptions:
     shared_cores: bool = True
     outputs: tuple[str, ...] = ()
     input_shape: tuple[int, ...] = ()
+    precision: str = "float32"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Backend(Protocol):
@@ -76,7 +97,8 @@ class Backend(Protocol):
     def infer(self, tensors: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
         """The outputs for one set of inputs, by name.
 
-        The arrays that come back may be overwritten by the next call.
+        Inputs have the dtype of `inputs`. Quantised outputs (a `TensorSpec.quantisation`) come back as the real values
+        that they stand for, float32. The arrays that come back may be overwritten by the next call.
 
         Raises:
             AaiError: the engine refused the input.

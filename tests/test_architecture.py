@@ -24,8 +24,12 @@ ALLOWED: dict[str, set[str]] = {
     "package": {"ports", "storage"},
     "registry": {"ports", "storage", "package", "core.model_config", "core.names"},
     "device": {"ports", "storage", "package"},
-    "vision": {"ports", "storage", "backend_table", "core.model_config", "core.names", "core.fields"},
-    "aai_backends": {"ports"},
+    "vision": {"ports", "storage", "backend_table", "core.model_config", "core.names", "core.fields", "core.settings"},
+    "metrics": {"vision.results", "vision.boxes"},
+    "convert": {"ports", "storage", "core", "backend_table"},
+    "check": {"ports", "storage", "core", "vision", "metrics", "backend_table", "package"},
+    # A Darknet network runs on onnxruntime as what `convert` makes of it.
+    "aai_backends": {"ports", "convert"},
 }
 """Room -> rooms and modules that it may import beside its own. `cli`, `aai` and `__main__` may import all."""
 
@@ -35,7 +39,12 @@ ONLY_HERE: dict[str, tuple[str, ...]] = {
     "prompt_toolkit": ("aai.cli.prompt",),
     "requests": ("aai.registry.",),
     "cv2": ("aai.vision.image", "aai_backends._opencv_dnn"),
-    "onnxruntime": ("aai_backends.onnx",),
+    "onnxruntime": ("aai_backends.",),
+    "openvino": ("aai_backends.",),
+    "onnx": ("aai.convert.",),
+    "tensorrt": ("aai_backends.",),
+    "hailo_platform": ("aai_backends.",),
+    "depthai": ("aai_backends.",),
 }
 """Library -> modules that may import it."""
 

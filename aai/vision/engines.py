@@ -15,6 +15,9 @@ class Engine(str, Enum):
     HAILO_RT = "HAILO_RT"
     QAIC_RT = "QAIC_RT"
     ONNX_RT = "ONNX_RT"
+    OPENVINO = "OPENVINO"
+    TFLITE = "TFLITE"
+    OAK = "OAK"
 
     def __str__(self) -> str:
         return self.value
@@ -27,7 +30,9 @@ class Accelerator(str, Enum):
     CPU = "CPU"
     GPU = "GPU"
     GPU_FP16 = "GPU_FP16"
+    NPU = "NPU"
     MYRIAD = "MYRIAD"
+    EDGE_TPU = "EDGE_TPU"
     NVIDIA = "NVIDIA"
     NVIDIA_FP16 = "NVIDIA_FP16"
     HAILO = "HAILO"

@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
 
 from aai.errors import AaiError, BadImage, NotAllowed, NotFound, StorageFailed, UsageError
-from aai.vision.draw import markup_image
 from aai.vision.image import read_image, write_image
 from aai.vision.model_folder import ModelName, find_model
-from aai.vision.tasks import SERVICES, Classification, ObjectDetection, Service
+from aai.vision.services import SERVICES, Service
 
 if TYPE_CHECKING:
     from aai.core.model_config import ModelConfig
     from aai.vision.engines import Accelerator, Engine
     from aai.vision.image import Array
-    from aai.vision.results import ClassificationResults, ObjectDetectionResults
 
 _WRITTEN = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -126,12 +124,6 @@ def _predict_one(
     service: Service, path: Path, confidence: float, overlap: float
 ) -> tuple[dict[str, Any], Callable[[], Array]]:
     image = read_image(path)
-    found: ObjectDetectionResults | ClassificationResults
-    if isinstance(service, ObjectDetection):
-        found = service.detect_objects(image, confidence, overlap)
-    elif isinstance(service, Classification):
-        found = service.classify_image(image, confidence)
-    else:
-        raise AssertionError(f"no call for {type(service).__name__}")
+    found = service.run(image, confidence, overlap)
     head = {"image": str(path), "width": image.shape[1], "height": image.shape[0]}
-    return {**head, **found.as_dict()}, lambda: markup_image(image, found.predictions, colors=service.colors)
+    return {**head, **found.as_dict()}, lambda: service.draw(image, found)

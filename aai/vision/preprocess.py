@@ -128,6 +128,12 @@ class Preprocessor:
         self._frame_shape = shape
 
 
+def stretched(shape: tuple[int, ...], size: tuple[int, int]) -> Placement:
+    """The placement of a frame of `shape`, (height, width, ...), that fills an input of (width, height)."""
+    height, width = shape[:2]
+    return Placement(size[0] / width, size[1] / height, 0.0, 0.0, (width, height))
+
+
 def letterbox_window(width: int, height: int, size: tuple[int, int], anchor: str) -> tuple[int, int, int, int]:
     """(left, top, right, bottom) of a letterboxed picture inside the network's input, in pixels.
 

@@ -198,7 +198,8 @@ def _closed(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> tuple[int
     """`shape` with its open axes as in `wanted`, where both have the same number of axes."""
     if len(shape) != len(wanted):
         return shape
-    return tuple(there if there is not None else ours for there, ours in zip(shape, wanted))
+    # The batch axis stays open.
+    return (shape[0], *(there if there is not None else ours for there, ours in zip(shape[1:], wanted[1:])))
 
 
 def _is_fixed(spec: TensorSpec) -> bool:

@@ -26,7 +26,7 @@ from aai.core.model_config import ModelConfig  # noqa: E402
 from aai.core.model_schema import normalise  # noqa: E402
 from aai.vision.image import read_image  # noqa: E402
 from aai.vision.preprocess import Preprocessor  # noqa: E402
-from aai.vision.tasks import ObjectDetection  # noqa: E402
+from aai.vision.services import ObjectDetection  # noqa: E402
 
 TARGET = 1.10
 IN_A_ROW = 10

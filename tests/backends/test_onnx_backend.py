@@ -81,7 +81,7 @@ def test_open_axes_are_closed_by_the_input_shape(tmp_path: Path) -> None:
     options = LoadOptions(input_shape=(1, 3, 6, 7))
     network = OnnxBackend(ModelFiles(_network(tmp_path, ("n", 3, "h", "w"))), options)
     assert network.infer({"image": np.ones((1, 3, 6, 7), np.float32)})["kept"].shape == (1, 3, 6, 7)
-    with pytest.raises(AaiError, match="1x3x6x7"):
+    with pytest.raises(AaiError, match=r"\?x3x6x7"):
         network.infer({"image": np.ones((1, 3, 6, 8), np.float32)})
 
 

@@ -15,7 +15,7 @@ from aai.core.model_schema import normalise
 from aai.vision.boxes import iou
 from aai.vision.image import read_image
 from aai.vision.predict import predict, service_for
-from aai.vision.tasks import ObjectDetection
+from aai.vision.services import ObjectDetection
 
 DECODERS = {
     "yolox-nano": {"name": "yolox", "strides": [8, 16, 32]},

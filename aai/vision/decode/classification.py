@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Mapping
 
 import numpy as np
 
+from aai.errors import UsageError
 from aai.vision.decode.candidates import misfit
 
 if TYPE_CHECKING:
+    from aai.core.model_config import ModelConfig
     from aai.vision.image import Array
 
 
@@ -34,3 +36,19 @@ def _softmax(logits: Array) -> Array:
     powers = np.exp(logits - logits.max())
     shares: Array = powers / powers.sum()
     return shares
+
+
+def classification_softmax(config: ModelConfig) -> bool:
+    """Whether the network of a classification model gives logits, so that softmax is to be applied.
+
+    Raises:
+        UsageError: the configuration names another layout than classification.
+    """
+    name = config.decoder.get("name", "classification")
+    if name != "classification":
+        raise UsageError(
+            f'there is no classification decoder called "{name}"',
+            f"{config.folder / 'alwaysai.model.json'}, aai.decoder.name",
+            'set it to "classification"',
+        )
+    return bool(config.parameters.get("softmax", False))

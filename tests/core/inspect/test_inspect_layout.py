@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from aai.core.inspect.heads import STRIDE_SETS, cells, match_grids
+from aai.core.inspect.heads.grids import STRIDE_SETS, cells, match_grids
 from aai.core.inspect.layout import read_layout
 from aai.ports import TensorSpec
 

@@ -10,7 +10,10 @@ import pytest
 
 from aai.core.model_config import ModelConfig
 from aai.errors import AaiError, UsageError
-from aai.vision.decode import DETECTION, Request, classification_softmax, decode_classes, detection_decoder
+from aai.vision.decode.candidates import Request
+from aai.vision.decode.classification import classification_softmax
+from aai.vision.decode.classification import decode as decode_classes
+from aai.vision.decode.detection import DETECTION, detection_decoder
 from aai.vision.decode.grid import cells
 
 

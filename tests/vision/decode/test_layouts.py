@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from aai.vision.boxes import nms
-from aai.vision.decode import DETECTION, Request
+from aai.vision.decode.candidates import Request
+from aai.vision.decode.detection import DETECTION
 from aai.vision.preprocess import Placement, letterbox_window
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "layouts"

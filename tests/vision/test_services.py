@@ -13,7 +13,7 @@ import pytest
 
 from aai.errors import AaiError, BackendUnavailable, BadImage, BadWeights, NotFound, UsageError
 from aai.vision.engines import Accelerator, Engine
-from aai.vision.tasks import Classification, ObjectDetection
+from aai.vision.services import Classification, ObjectDetection
 from tests.model_maker import FLOAT16
 from tests.vision.models import classes_folder, constant_onnx, ssd_folder, write_model
 

@@ -1,0 +1,13 @@
+"""What services give back: predictions as objects for applications, and the same as arrays for whoever has many."""
+
+from aai.vision.results.bounding_box import BoundingBox
+from aai.vision.results.classification import ClassificationPrediction, ClassificationResults
+from aai.vision.results.detection import ObjectDetectionPrediction, ObjectDetectionResults
+
+__all__ = [
+    "BoundingBox",
+    "ClassificationPrediction",
+    "ClassificationResults",
+    "ObjectDetectionPrediction",
+    "ObjectDetectionResults",
+]

@@ -1,0 +1,13 @@
+"""Services: one class for each purpose, from a frame to results in pixels of that frame."""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+from aai.vision.services.classification import Classification
+from aai.vision.services.detection import ObjectDetection
+from aai.vision.services.service import Service
+
+__all__ = ["SERVICES", "Classification", "ObjectDetection", "Service"]
+
+SERVICES: Mapping[str, type[Service]] = {kind.purpose: kind for kind in (ObjectDetection, Classification)}

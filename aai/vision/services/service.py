@@ -1,0 +1,248 @@
+"""What the services of all purposes share: finding a model, loading it, and running it on frames."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Callable, Sequence
+
+import numpy as np
+
+from aai import backend_table
+from aai.core.fields import FILE_NAME
+from aai.errors import UsageError
+from aai.ports import LoadOptions, ModelFiles
+from aai.vision.batches import infer_batch, one_by_one
+from aai.vision.labels import load_colours, load_labels, palette
+from aai.vision.model_folder import ModelName, find_model, model_file
+from aai.vision.network_input import fitted_recipe, input_shape
+from aai.vision.preprocess import Placement, Preprocessor, stretched
+
+if TYPE_CHECKING:
+    from typing import Mapping, TypeVar
+
+    from aai.core.model_config import ModelConfig
+    from aai.ports import Backend
+    from aai.vision.engines import Accelerator, Engine
+    from aai.vision.image import Array
+
+    Self = TypeVar("Self", bound="Service")
+    PreProcess = Callable[..., Array]
+    PostProcess = Callable[..., Any]
+    Outputs = Mapping[str, Array]
+
+_PLAIN_COLOURS = 100
+_MOST_THREADS = 1024
+"""More than any device has cores; an engine that is told to start a million takes the machine down."""
+
+
+class Service:
+    """A model that can be loaded and run; the part that all purposes share.
+
+    An instance may be used from several threads: the calls follow each other. Threads that are to run at the same time
+    take an instance each.
+
+    Args:
+        model_id: "publisher/name" of a model in the app's `models/`, or the path of a model folder.
+        model_config: the configuration, for a model that is not looked up.
+        pre_process: called as pre_process(image=, size=) in place of the configured pre-processing: `image` is
+            (H, W, 3) uint8 BGR, `size` the network's (width, height); returns the input tensor, with or without the
+            batch axis, or flat.
+        pre_process_batch: likewise, with images=, a list, for the batch calls; returns a tensor for all of them.
+        post_process: called in place of the decoder; what it is given and returns stands at each service.
+        post_process_batch: likewise, with results= and images= of a whole batch; returns a list.
+
+    Raises:
+        NotFound: no such model.
+        InvalidFiles: its configuration has errors.
+        UsageError: the model is for another purpose.
+    """
+
+    purpose = ""
+
+    def __init__(
+        self,
+        model_id: ModelName,
+        model_config: ModelConfig | None = None,
+        pre_process: PreProcess | None = None,
+        pre_process_batch: PreProcess | None = None,
+        post_process: PostProcess | None = None,
+        post_process_batch: PostProcess | None = None,
+    ) -> None:
+        config = model_config or find_model(model_id)
+        if config.purpose != self.purpose:
+            raise _wrong_purpose(config, self.purpose)
+        self._config = config
+        self._model_id = config.id if config.has_id else str(model_id)
+        self._pre_process, self._pre_process_batch = pre_process, pre_process_batch
+        self._post_process, self._post_process_batch = post_process, post_process_batch
+        labels = model_file(config, "label_file")
+        self._labels = load_labels(labels) if labels else []
+        colours = model_file(config, "colors_file")
+        self._colours = load_colours(colours) if colours else palette(len(self._labels) or _PLAIN_COLOURS)
+        self._lock = threading.Lock()
+        self._backend: Backend | None = None
+
+    def load(
+        self: Self, engine: Engine | str | None = None, accelerator: Accelerator | str = "DEFAULT", threads: int = 0
+    ) -> Self:
+        """Loads the network. Returns the service itself.
+
+        Args:
+            engine: what runs the network; None for the default of the model's framework.
+            accelerator: what it runs on; "DEFAULT" for the engine's own choice.
+            threads: threads inside the engine; 0 leaves it to the engine.
+
+        Raises:
+            BackendUnavailable: the runtime is not installed; `fix` holds the command that installs it.
+            BadWeights: the files can't be loaded.
+            UsageError: the engine does not run this framework, or the configuration does not fit the network.
+        """
+        if not 0 <= threads <= _MOST_THREADS:
+            raise UsageError(
+                f"threads is {threads}, where 0 to {_MOST_THREADS} belongs", "threads", "0 leaves it to the engine"
+            )
+        recipe = self._config.input_recipe()
+        weights = model_file(self._config, "model_file")
+        if weights is None:
+            raise UsageError("the configuration names no model file", str(self._config.folder / FILE_NAME))
+        options = LoadOptions(
+            accelerator=_name(accelerator),
+            threads=threads,
+            outputs=self._config.output_names,
+            input_shape=input_shape(recipe),
+            parameters=self._config.parameters,
+        )
+        files = ModelFiles(weights, model_file(self._config, "config_file"))
+        backend = backend_table.load(self._config.framework, files, options, _name(engine) if engine else None)
+        where = str(self._config.folder / FILE_NAME)
+        try:
+            recipe = fitted_recipe(recipe, backend.inputs, where)
+            preprocessor = Preprocessor(recipe)
+            self._prepare()
+        except BaseException:
+            backend.close()
+            raise
+        with self._lock:
+            # In one step: a thread that is waiting to run finds the old network or the new one.
+            before, self._backend = self._backend, backend
+            self._recipe, self._preprocessor = recipe, preprocessor
+            self._size, self._input = recipe.size, backend.inputs[0].name
+            if before is not None:
+                before.close()
+        return self
+
+    def close(self) -> None:
+        """Frees the network. The service can be loaded again."""
+        with self._lock:
+            if self._backend is not None:
+                self._backend.close()
+                self._backend = None
+
+    @property
+    def model_id(self) -> str:
+        """publisher/name; the folder for a model without an id."""
+        return self._model_id
+
+    @property
+    def model_config(self) -> ModelConfig:
+        """The model's configuration."""
+        return self._config
+
+    @property
+    def labels(self) -> list[str]:
+        """The lines of the label file; empty when there is none."""
+        return self._labels
+
+    @property
+    def colors(self) -> list[tuple[int, int, int]]:
+        """A colour for each class (blue, green, red): those of the colour file, else well-spread ones."""
+        return self._colours
+
+    @property
+    def engine(self) -> str:
+        """What runs the network, with its version; "" before `load`."""
+        return self._backend.engine if self._backend else ""
+
+    @property
+    def accelerator(self) -> str:
+        """What the network runs on; "" before `load`."""
+        return self._backend.accelerator if self._backend else ""
+
+    def run(self, image: Any, confidence_level: float = 0.3, overlap_threshold: float = 0.3) -> Any:
+        """The results for an image, by whatever call the purpose has; they have `as_dict()`.
+
+        Args:
+            image: (H, W, 3) uint8 BGR; grey, BGRA and 16-bit images are converted.
+            confidence_level: the least confidence, in 0..1, where the purpose has one.
+            overlap_threshold: IoU over which the worse of two boxes of a class is dropped, where the purpose has boxes.
+        """
+        raise AssertionError("each purpose has its own")
+
+    def draw(self, image: Array, results: Any) -> Array:
+        """A copy of `image`, (H, W, 3) uint8 BGR, with the results of `run` drawn in."""
+        raise AssertionError("each purpose has its own")
+
+    def _prepare(self) -> None:
+        """Checks what the decoding needs; called while loading."""
+        raise AssertionError("each purpose has its own")
+
+    def _outputs(self, image: Array) -> tuple[Outputs, Placement]:
+        """The network's outputs for one frame, and where the frame lies in its input; to be called with the lock held.
+
+        The arrays may be overwritten by the next call.
+        """
+        backend = self._loaded()
+        tensor, placement = self._tensor(image)
+        return one_by_one(backend, self._input, tensor), placement
+
+    def _outputs_of_batch(self, images: Sequence[Array]) -> list[tuple[Outputs, Placement]]:
+        """`_outputs` for several frames, in as few runs as the network's batch axis allows; the arrays are copies."""
+        backend = self._loaded()
+        placements = []
+        tensors: Sequence[Array] | Array
+        if self._pre_process_batch is not None:
+            tensors = np.asarray(self._pre_process_batch(images=list(images), size=self._size))
+            placements = [stretched(image.shape, self._size) for image in images]
+        else:
+            tensors = []
+            for image in images:
+                tensor, placement = self._tensor(image)
+                tensors.append(tensor[0].copy())
+                placements.append(placement)
+        return list(zip(infer_batch(backend, self._input, np.asarray(tensors)), placements))
+
+    def _tensor(self, image: Array) -> tuple[Array, Placement]:
+        if self._pre_process is None:
+            return self._preprocessor(image)
+        tensor = np.asarray(self._pre_process(image=image, size=self._size))
+        # The reference's TensorRT hook gives it flat.
+        shape = input_shape(self._recipe)
+        fits = tensor.size == int(np.prod(shape))
+        return (tensor.reshape(shape) if fits else tensor), stretched(image.shape, self._size)
+
+    def _loaded(self) -> Backend:
+        if self._backend is None:
+            raise UsageError(
+                f"the model {self._model_id} is not loaded",
+                None,
+                f"call load() first: {type(self).__name__}(...).load()",
+            )
+        return self._backend
+
+
+def check_share(name: str, value: float) -> None:
+    """Refuses a threshold outside of 0..1, with a UsageError that names it."""
+    if not 0 <= value <= 1:
+        raise UsageError(f"{name} is {value}, where a number from 0 to 1 belongs", name, f"{name}=0.3 is the default")
+
+
+def _wrong_purpose(config: ModelConfig, wanted: str) -> UsageError:
+    return UsageError(
+        f"the model is for {config.purpose}, and {wanted} was asked for",
+        str(config.folder / FILE_NAME),
+        f"use aai.{config.purpose}",
+    )
+
+
+def _name(choice: Engine | Accelerator | str) -> str:
+    return str(choice).upper()
