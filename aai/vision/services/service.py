@@ -20,7 +20,7 @@ from aai.vision.preprocess import Placement, Preprocessor, stretched
 if TYPE_CHECKING:
     from typing import Mapping, TypeVar
 
-    from aai.core.model_config import ModelConfig
+    from aai.core.model_config import InputRecipe, ModelConfig
     from aai.ports import Backend
     from aai.vision.engines import Accelerator, Engine
     from aai.vision.image import Array
@@ -130,6 +130,23 @@ class Service:
             if before is not None:
                 before.close()
         return self
+
+    @property
+    def recipe(self) -> InputRecipe:
+        """The pre-processing in use, with what the configuration leaves open taken from the network; after `load`."""
+        self._loaded()
+        return self._recipe
+
+    def use_recipe(self, recipe: InputRecipe) -> None:
+        """Takes another pre-processing than the configured one for the network that is loaded, until the next `load`.
+
+        Raises:
+            UsageError: the model is not loaded, or the network wants another shape than the recipe makes.
+        """
+        fitted = fitted_recipe(recipe, self._loaded().inputs, str(self._config.folder / FILE_NAME))
+        preprocessor = Preprocessor(fitted)
+        with self._lock:
+            self._recipe, self._preprocessor, self._size = fitted, preprocessor, fitted.size
 
     def close(self) -> None:
         """Frees the network. The service can be loaded again."""
