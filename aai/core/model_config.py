@@ -1,7 +1,7 @@
 """alwaysai.model.json: read in every form that is about, checked against the field table, written nested.
 
 Value of a blob's element = (pixel - mean) * scalefactor / std, per channel, in the blob's channel order, after
-`swaprb`.
+`swaprb`. A quantised element = round(value / scale + zero_point).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from aai.core.fields import BY_NAME, FIELDS, FILE_NAME, PARAMETERS, PLACEHOLDER_ID, TOP, applies_to
 from aai.core.model_schema import normalise
 from aai.errors import Finding, InvalidFiles, NotFound, UsageError
+from aai.ports import Quantisation
 from aai.storage import read_json, translated, write_json
 
 
@@ -32,6 +33,8 @@ class InputRecipe:
         pad: pixel value (0 to 255) of the letterbox border.
         layout: "NCHW" or "NHWC".
         dtype: of the tensor: "float32", "float16", "uint8" or "int8".
+        quantisation: how the elements of a uint8 or int8 tensor stand for the values; None when they are the values,
+            rounded.
         channels: 3, or 1 for a network that takes grey images.
     """
 
@@ -46,6 +49,7 @@ class InputRecipe:
     layout: str = "NCHW"
     dtype: str = "float32"
     channels: int = 3
+    quantisation: Quantisation | None = None
 
 
 class ModelConfig:
@@ -124,6 +128,7 @@ class ModelConfig:
         parameters = self.parameters
         colour = given.get("colour")
         size = parameters.get("size") or (0, 0)
+        quantisation = given.get("quantisation")
         scalefactor = parameters.get("scalefactor")
         return InputRecipe(
             size=(int(size[0]), int(size[1])),
@@ -137,6 +142,7 @@ class ModelConfig:
             layout=given.get("layout", "NCHW"),
             dtype=given.get("dtype", "float32"),
             channels=1 if colour == "gray" else 3,
+            quantisation=Quantisation(quantisation["scale"], quantisation["zero_point"]) if quantisation else None,
         )
 
     def published_document(self) -> dict[str, Any]:

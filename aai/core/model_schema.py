@@ -169,3 +169,26 @@ def _check_input(given: dict[str, Any], where: str, findings: list[Finding]) -> 
     if any(v == 0 for v in given.get("std") or ()):
         findings.append(Finding("error", "aai.input.std holds a zero, and it divides", f"{where}, aai.input.std", None))
         del given["std"]
+    _check_quantisation(given, f"{where}, aai.input.quantisation", findings)
+
+
+def _check_quantisation(given: dict[str, Any], where: str, findings: list[Finding]) -> None:
+    value = given.pop("quantisation", None)
+    if value is None:
+        return
+    if not isinstance(value, dict):
+        what = f"aai.input.quantisation is {kind_of(value)}, where an object belongs"
+        findings.append(Finding("error", what, where, 'write {"scale": 0.0039, "zero_point": 0}'))
+        return
+    checked = dict(value)
+    for name, kind, default in (("scale", "number", None), ("zero_point", "integer", 0)):
+        try:
+            checked[name] = coerce(kind, value.get(name, default))
+        except ValueError as error:
+            findings.append(Finding("error", f"aai.input.quantisation.{name} {error}", f"{where}.{name}", None))
+            return
+    if checked["scale"] <= 0 or not -128 <= checked["zero_point"] <= 255:
+        what = "aai.input.quantisation needs a scale over 0 and a zero_point from -128 to 255"
+        findings.append(Finding("error", what, where, "take both from the weights: aai model inspect FILE"))
+        return
+    given["quantisation"] = checked

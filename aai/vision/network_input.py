@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aai.core.model_config import InputRecipe
     from aai.ports import TensorSpec
 
-_ADOPTED = ("float16", "uint8")
+_ADOPTED = ("float16", "uint8", "int8")
 """Input types that are taken from the file where the configuration has the usual float32."""
 
 
@@ -44,6 +44,8 @@ def fitted_recipe(recipe: InputRecipe, inputs: Sequence[TensorSpec], where: str)
     spec = inputs[0]
     if recipe.dtype == "float32" and spec.dtype in _ADOPTED:
         recipe = replace(recipe, dtype=spec.dtype)
+    if recipe.quantisation is None and recipe.dtype == spec.dtype and not _as_they_are(recipe):
+        recipe = replace(recipe, quantisation=spec.quantisation)
     if len(spec.shape) != 4:
         return recipe
     if min(recipe.size) < 1:
@@ -56,6 +58,12 @@ def fitted_recipe(recipe: InputRecipe, inputs: Sequence[TensorSpec], where: str)
             "let the weights be read again: aai model configure; or set --size WIDTH HEIGHT",
         )
     return recipe
+
+
+def _as_they_are(recipe: InputRecipe) -> bool:
+    """Whether the elements are pixel values: what uint8 networks take, whatever they stand for in their file."""
+    plain = recipe.scalefactor == 1 and not any(recipe.mean) and all(value == 1 for value in recipe.std)
+    return plain and recipe.dtype == "uint8"
 
 
 def _size_of(shape: tuple[int | None, ...], layout: str) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """From a frame to the network's input tensor, and the way back from network pixels to frame pixels.
 
-Element = (pixel - mean) * scalefactor / std, per channel, in the network's channel order. Stretch and crop are those of
+Value = (pixel - mean) * scalefactor / std, per channel, in the network's channel order; an element of a quantised input
+= round(value / scale + zero_point), kept in the range of its type. Stretch and crop are those of
 `cv2.dnn.blobFromImage`; letterbox centre is Ultralytics' (size and offset rounded), letterbox top-left is YOLOX's (size
 cut down to whole pixels).
 """
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from aai.core.model_config import InputRecipe
     from aai.vision.image import Array
 
-_DTYPES = {"float32": np.float32, "float16": np.float16, "uint8": np.uint8}
+_DTYPES = {"float32": np.float32, "float16": np.float16, "uint8": np.uint8, "int8": np.int8}
+_WHOLE = ("uint8", "int8")
 _LARGEST_ENLARGEMENT = 16
 """A crop may need an enlarged picture of at most this many times the network's own area; see `_crop`."""
 
@@ -172,7 +174,12 @@ def _affine(recipe: InputRecipe) -> tuple[Array, Array]:
     """Gain and bias per channel, (C,) float32 each: element = pixel * gain + bias."""
     mean = _per_channel(recipe.mean, recipe.channels, 0.0)
     gain = recipe.scalefactor / _per_channel(recipe.std, recipe.channels, 1.0)
-    return gain.astype(np.float32), (-mean * gain).astype(np.float32)
+    bias = -mean * gain
+    if recipe.quantisation is not None and recipe.dtype in _WHOLE:
+        scale, zero_point = recipe.quantisation
+        # 1/255 over a scale that a file keeps as float32 is 1 but for the last digits: such elements are whole already.
+        gain, bias = (gain / scale).round(6), (bias / scale + zero_point).round(3)
+    return gain.astype(np.float32), bias.astype(np.float32)
 
 
 def _per_channel(values: tuple[float, ...], channels: int, default: float) -> Array:
@@ -191,11 +198,16 @@ def _convert(plane: Array, target: Array, gain: Any, bias: Any) -> None:
             np.multiply(plane, gain, out=target)
         if bias != 0:
             target += bias
-    elif gain == 1 and bias == 0:
+    elif gain == 1 and bias == 0 and target.dtype != np.int8:
         target[...] = plane
+    elif gain == 1 and bias == -128 and target.dtype == np.int8:
+        # 128 less is the highest bit turned over.
+        np.bitwise_xor(plane, np.uint8(128), out=target.view(np.uint8))
+    elif target.dtype == np.float16:
+        target[...] = plane * gain + bias
     else:
-        values = plane * gain + bias
-        target[...] = np.clip(np.rint(values), 0, 255) if target.dtype == np.uint8 else values
+        limits = np.iinfo(target.dtype)
+        target[...] = np.clip(np.rint(plane * gain + bias), limits.min, limits.max)
 
 
 def _crop_factor(width: int, height: int, out_width: int, out_height: int) -> float:

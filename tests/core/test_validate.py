@@ -228,7 +228,37 @@ def test_a_damaged_memory_of_what_was_told_is_a_finding_and_no_crash(folder: Pat
         configure(folder, {})
 
 
-@pytest.mark.parametrize("name", ["std", "pad"])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"scale": 0.5, "zero_point": -128}, ""),
+        ({"scale": "0.5"}, ""),
+        (0.5, "a number, where an object belongs|0.5"),
+        ({"zero_point": 3}, "quantisation.scale is null|quantisation.scale"),
+        ({"scale": 0, "zero_point": 3}, "a scale over 0"),
+        ({"scale": -1.0}, "a scale over 0"),
+        ({"scale": 1, "zero_point": 1.5}, "zero_point is 1.5"),
+        ({"scale": 1, "zero_point": 999}, "from -128 to 255"),
+        ({"scale": float("inf")}, "finite"),
+    ],
+)
+def test_the_quantisation_of_an_input_is_checked(folder: Path, value: Any, words: str) -> None:
+    path = folder / FILE_NAME
+    document = json.loads(path.read_text())
+    document["aai"]["input"] = {"dtype": "int8", "quantisation": value}
+    path.write_text(json.dumps(document))
+    found = errors(folder)
+    recipe = validate(folder)[0].input_recipe()
+    if words:
+        assert len(found) == 1 and any(word in found[0] for word in words.split("|")), found
+        assert "aai.input.quantisation" in found[0]
+        assert recipe.quantisation is None
+    else:
+        assert found == []
+        assert recipe.quantisation == (float(value["scale"]), value.get("zero_point", 0))
+
+
+@pytest.mark.parametrize("name", ["std", "pad", "quantisation"])
 def test_null_in_our_own_section_stands_for_the_default(folder: Path, name: str) -> None:
     path = folder / FILE_NAME
     document = json.loads(path.read_text())

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aai.core.model_config import InputRecipe
 from aai.errors import UsageError
+from aai.ports import Quantisation
 from aai.vision.preprocess import Placement, Preprocessor, letterbox_window
 
 RNG = np.random.default_rng(3)
@@ -114,6 +115,44 @@ def test_uint8_elements_are_rounded_and_kept_in_range() -> None:
     assert tensor[0, :, 0, 0].tolist() == [0, 2, 255]
 
 
+QUANTISED = [
+    ("uint8", 1 / 128, 128, 127.5, 1 / 127.5),
+    ("int8", 1 / 255, -128, 0.0, 1 / 255),
+    ("int8", float(np.float32(1 / 255)), -128, 0.0, 1 / 255),
+    ("int8", 0.02, 3, 104.0, 1 / 64),
+    ("uint8", 0.5, 0, 0.0, 1.0),
+]
+
+
+@pytest.mark.parametrize(("dtype", "scale", "zero", "mean", "factor"), QUANTISED)
+def test_a_quantised_element_is_the_value_over_the_scale_and_the_zero_point(
+    dtype: str, scale: float, zero: int, mean: float, factor: float
+) -> None:
+    recipe = InputRecipe(
+        size=(256, 1), mean=(mean,), scalefactor=factor, dtype=dtype, quantisation=Quantisation(scale, zero)
+    )
+    pixels = np.arange(256, dtype=np.uint8)
+    tensor, _ = Preprocessor(recipe)(np.repeat(pixels[None, :, None], 3, axis=2))
+    exact = (pixels.astype(np.float64) - mean) * factor / scale + zero
+    limits = np.iinfo(dtype)
+    assert tensor.dtype == dtype
+    assert np.abs(tensor[0, 0, 0] - np.clip(exact, limits.min, limits.max)).max() <= 0.501
+
+
+def test_int8_without_a_quantisation_is_the_value_itself_and_floats_are_never_quantised() -> None:
+    image = np.array([[[0, 127, 255]]], np.uint8)
+    tensor, _ = Preprocessor(InputRecipe(size=(1, 1), dtype="int8"))(image)
+    assert tensor.ravel().tolist() == [0, 127, 127]
+    real, _ = Preprocessor(InputRecipe(size=(1, 1), quantisation=Quantisation(0.5, 9)))(image)
+    assert real.ravel().tolist() == [0, 127, 255]
+
+
+def test_the_border_of_a_quantised_letterbox_is_quantised_too() -> None:
+    recipe = InputRecipe(size=(4, 2), resize="letterbox", pad=0, dtype="int8", quantisation=Quantisation(1.0, -128))
+    tensor, _ = Preprocessor(recipe)(np.full((2, 2, 3), 255, np.uint8))
+    assert tensor[0, 0, 0].tolist() == [-128, 127, 127, -128]
+
+
 def test_the_buffers_are_kept_between_frames() -> None:
     preprocess = Preprocessor(InputRecipe(size=(64, 48)))
     assert preprocess(FRAMES["wide"])[0] is preprocess(FRAMES["tall"])[0]
@@ -144,7 +183,7 @@ def test_extreme_strips_need_little_memory_and_give_an_input(shape: tuple[int, i
     assert placement.scale_x > 0
 
 
-@pytest.mark.parametrize("recipe", [InputRecipe(size=(0, 0)), InputRecipe(size=(8, 8), dtype="int8")])
+@pytest.mark.parametrize("recipe", [InputRecipe(size=(0, 0)), InputRecipe(size=(8, 8), dtype="int64")])
 def test_what_can_t_be_made_is_refused_with_a_fix(recipe: InputRecipe) -> None:
     with pytest.raises(UsageError) as caught:
         Preprocessor(recipe)
