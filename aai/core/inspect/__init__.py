@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from pathlib import Path
 
+from aai.core.fields import NEEDS_STRUCTURE_FILE
 from aai.core.inspect.report import Fact, Inspection
 from aai.errors import BadWeights, UsageError
 
 __all__ = ["Fact", "Inspection", "inspect_file", "inspect_model"]
+
+_READERS = {
+    "onnx": "onnx:inspect_onnx",
+    "darknet": "darknet:inspect_darknet",
+    "caffe": "caffe:inspect_caffe",
+    "tensorflow": "tensorflow:inspect_tensorflow",
+    "dldt": "ir:inspect_ir",
+    "enet": "torch7:inspect_torch7",
+    "tflite": "tflite:inspect_tflite",
+    "tensor-rt": "tensorrt:inspect_engine",
+    "hailo": "hailo:inspect_hef",
+    "myriad": "myriad:inspect_blob",
+}
+"""Framework -> "module:function" of its reader, which takes the weights and the structure file, or None."""
+
+_ONE_FILE = ("onnx",)
+"""Frameworks whose reader takes the weights alone."""
+
+_STRUCTURE = {"darknet": "cfg", "caffe": "prototxt", "dldt": "xml"}
 
 
 def inspect_model(framework: str, model_file: Path, config_file: Path | None = None) -> Inspection:
@@ -23,19 +45,17 @@ def inspect_model(framework: str, model_file: Path, config_file: Path | None = N
         UsageError: the framework needs a structure file, and none is given.
         BadWeights: a file is not what it should be, empty, cut off or damaged, or the two do not belong together.
     """
-    if framework == "onnx":
-        from aai.core.inspect.onnx import inspect_onnx
+    if config_file is None and framework in NEEDS_STRUCTURE_FILE:
+        what = f"{framework} weights need their {_STRUCTURE[framework]}"
+        raise UsageError(what, str(model_file), "name it: --config_file FILE")
+    module, function = _READERS[framework].split(":")
+    if importlib.util.find_spec(f"{__name__}.{module}") is None:
+        from aai.core.inspect.other import inspect_other
 
-        return inspect_onnx(model_file)
-    if framework == "darknet":
-        from aai.core.inspect.darknet import inspect_darknet
-
-        if config_file is None:
-            raise UsageError("Darknet weights need their cfg", str(model_file), "name it: --config_file FILE")
-        return inspect_darknet(model_file, config_file)
-    from aai.core.inspect.other import inspect_other
-
-    return inspect_other(framework, model_file, config_file)
+        return inspect_other(framework, model_file, config_file)
+    read = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    report: Inspection = read(model_file) if framework in _ONE_FILE else read(model_file, config_file)
+    return report
 
 
 def inspect_file(path: Path) -> Inspection:
