@@ -43,7 +43,7 @@ def convert_darknet(cfg: Path, weights: Path) -> bytes:
     """The network in `cfg` with its `weights` as the bytes of an ONNX file.
 
     The input is "data", (N, C, H, W) float32. The outputs are "yolo_<layer>" or "region_<layer>",
-    (N, A * (5 + classes), h, w), as they come out of the last convolution; of a network without heads, the last layer's.
+    (N, A * (5 + classes), h, w), as they come out of the last convolution; without heads, what the last layer gives.
 
     Raises:
         NotFound: a file is not there.

@@ -65,7 +65,7 @@ class OnnxBackend:
         self.engine = f"onnxruntime {ort.__version__}"
         self.accelerator = "CPU" if options.accelerator == "DEFAULT" else options.accelerator
         self._path = check_file(files.model, "model file")
-        self._session: Any = _open(str(self._path), self.accelerator, options)
+        self._session: Any = _open(self._read(files), str(self._path), self.accelerator, options)
         self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self.outputs = _chosen(
             tuple(_spec(node) for node in self._session.get_outputs()), options.outputs, str(self._path)
@@ -78,6 +78,10 @@ class OnnxBackend:
         self._fixed: dict[str, Array] = {}
         for spec in self.outputs:
             self._binding.bind_output(spec.name)
+
+    def _read(self, files: ModelFiles) -> str | bytes:
+        """Path of the ONNX file, or its bytes, for a network that is made ONNX on the way."""
+        return str(files.model)
 
     def infer(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs for one set of inputs, by name; see `aai.ports.Backend`."""
@@ -133,7 +137,7 @@ class OnnxBackend:
         return found
 
 
-def _open(path: str, accelerator: str, options: LoadOptions) -> Any:
+def _open(model: str | bytes, path: str, accelerator: str, options: LoadOptions) -> Any:
     provider, settings = _provider(accelerator)
     session_options = ort.SessionOptions()
     session_options.log_severity_level = _FATAL
@@ -145,7 +149,7 @@ def _open(path: str, accelerator: str, options: LoadOptions) -> Any:
     if provider != "CPUExecutionProvider":
         providers.append(("CPUExecutionProvider", {}))
     try:
-        session = ort.InferenceSession(path, session_options, providers=providers)
+        session = ort.InferenceSession(model, session_options, providers=providers)
     # onnxruntime's exceptions have no base class of their own.
     except Exception as error:
         raise BadWeights(

@@ -41,7 +41,7 @@ layers=-2
 """Two outputs of 1x1 convolutions, so that the answer is a sum of products."""
 
 
-def _plain(folder: Path, minor: int = 2) -> tuple[ModelFiles, np.ndarray, np.ndarray]:
+def plain_network(folder: Path, minor: int = 2) -> tuple[ModelFiles, np.ndarray, np.ndarray]:
     random = np.random.default_rng(2)
     bias, kernel = random.normal(size=2).astype("<f4"), random.normal(size=(2, 3)).astype("<f4")
     last = np.array([0.25, 2.0, -1.0], "<f4")
@@ -56,14 +56,14 @@ def _plain(folder: Path, minor: int = 2) -> tuple[ModelFiles, np.ndarray, np.nda
 class TestDarknetBackend(BackendConformance):
     @pytest.fixture()
     def sample(self, tmp_path: Path) -> Sample:
-        files, tensor, hidden = _plain(tmp_path)
+        files, tensor, hidden = plain_network(tmp_path)
         last = (0.25 + 2.0 * hidden[:, :1] - hidden[:, 1:]).astype(np.float32)
         return Sample(DarknetBackend, files, tensor, {"conv_2": last, "identity_3": hidden})
 
 
 def test_headers_of_old_and_new_versions_are_read(tmp_path: Path) -> None:
     for minor in (1, 2):
-        files, _, _ = _plain(tmp_path, minor)
+        files, _, _ = plain_network(tmp_path, minor)
         DarknetBackend(files, LoadOptions())
 
 
