@@ -57,7 +57,7 @@ class ObjectDetection(Service):
         check_share("overlap_threshold", overlap_threshold)
         started = time.perf_counter()
         frame = as_bgr(image)
-        # What a broken network gives overflows or is no number; `_best` sorts it out, and nobody need be warned.
+        # What a broken network gives overflows or is no number; `best_candidates` sorts it out, without a warning.
         with np.errstate(over="ignore", invalid="ignore"):
             with self._lock:
                 outputs, placement = self._outputs(frame)
@@ -116,7 +116,7 @@ class ObjectDetection(Service):
     def _results(
         self, found: Candidates, placement: Placement, overlap: float, frame: Array, started: float
     ) -> ObjectDetectionResults:
-        kept = _best(found, overlap)
+        kept = best_candidates(found, overlap)
         boxes = placement.to_image(found.boxes_xyxy[kept]).astype(np.float32, copy=False)
         scores = found.scores[kept].astype(np.float32, copy=False)
         inside = boxes[:, 2:] > boxes[:, :2]
@@ -151,14 +151,14 @@ class ObjectDetection(Service):
         )
 
 
-def _best(found: Candidates, overlap: float) -> Array:
+def best_candidates(found: Candidates, overlap: float) -> Array:
     """Indices of the candidates that stay after suppression, by falling score."""
     # The boxes of a broken network may be no numbers.
     if not math.isfinite(found.boxes_xyxy.sum()):
         real = np.flatnonzero(np.isfinite(found.boxes_xyxy.astype(np.float64)).all(axis=1))
         boxes = np.clip(found.boxes_xyxy[real], -_FAR, _FAR)
         sound = found._replace(boxes_xyxy=boxes, scores=found.scores[real], class_ids=found.class_ids[real])
-        kept: Array = real[_best(sound, overlap)]
+        kept: Array = real[best_candidates(sound, overlap)]
         return kept
     if found.suppressed:
         return np.argsort(-found.scores, kind="stable")
