@@ -61,5 +61,5 @@ def class_accuracy(scores: Array, class_ids: Sequence[int] | Array) -> ClassAccu
         return ClassAccuracy(None, None, None, 0, min(5, classes))
     places = ranks(scores, class_ids)
     k = min(5, classes)
-    shares = (places < 1).mean(), (places < k).mean(), (1 / (places + 1.0)).mean()
-    return ClassAccuracy(*(float(share) for share in shares), len(places), k)
+    top1, topk = float((places < 1).mean()), float((places < k).mean())
+    return ClassAccuracy(top1, topk, float((1 / (places + 1.0)).mean()), len(places), k)
