@@ -261,3 +261,11 @@ def test_a_service_that_is_loaded_again_never_seems_not_to_be_loaded(tmp_path: P
         for thread in threads:
             thread.join()
     assert seen == {2}
+
+
+def test_outputs_are_those_of_the_network_and_stay_as_they_are(tmp_path: Path) -> None:
+    service = Classification(classes_folder(tmp_path / "net", softmax=True)).load()
+    first = service.outputs(np.zeros((8, 8, 3), np.uint8))
+    service.outputs(np.full((8, 8, 3), 255, np.uint8))
+    (values,) = first.values()
+    np.testing.assert_allclose(values, [[1.0, 3.0, 2.0]], atol=1e-6)

@@ -12,6 +12,7 @@ from aai.core.fields import FILE_NAME
 from aai.errors import UsageError
 from aai.ports import LoadOptions, ModelFiles
 from aai.vision.batches import infer_batch, one_by_one
+from aai.vision.image import as_bgr
 from aai.vision.labels import load_colours, load_labels, palette
 from aai.vision.model_folder import ModelName, find_model, model_file
 from aai.vision.network_input import fitted_recipe, input_shape
@@ -198,6 +199,12 @@ class Service:
     def draw(self, image: Array, results: Any) -> Array:
         """A copy of `image`, (H, W, 3) uint8 BGR, with the results of `run` drawn in."""
         raise AssertionError("each purpose has its own")
+
+    def outputs(self, image: Any) -> dict[str, Array]:
+        """What the network gives for an image, by output, as copies: before any decoding, for checks of the network."""
+        frame = as_bgr(image)
+        with np.errstate(over="ignore", invalid="ignore"), self._lock:
+            return {name: np.array(array) for name, array in self._outputs(frame)[0].items()}
 
     def _prepare(self) -> None:
         """Checks what the decoding needs; called while loading."""
