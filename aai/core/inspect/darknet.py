@@ -91,7 +91,11 @@ def _read_boxes(report: Inspection, layers: list[Layer], heads: list[tuple[int, 
     report.outputs = tuple(outputs)
     report.facts["purpose"] = Fact("ObjectDetection", source)
     if _NOT_IN_OPENCV not in kinds:
-        report.facts["decoder"] = Fact({"name": "darknet-region"}, source)
+        decoder: dict[str, Any] = {"name": "darknet-region"}
+        settings = [_head_settings(layer, pairs) for (_, layer), pairs in zip(heads, anchors)]
+        if all(settings):
+            decoder["heads"] = settings
+        report.facts["decoder"] = Fact(decoder, source)
     report.facts["classes"] = Fact(classes[0], f"{name} [{kinds[0]}] classes")
     report.details["heads"] = kinds
     report.details["anchors"] = anchors
@@ -123,6 +127,20 @@ def _anchors(section: Section) -> list[list[float]]:
     if any(not 0 <= index < len(pairs) for index in mask):
         raise section.wrong(f"mask names an anchor that is not there: there are {len(pairs)}")
     return [pairs[index] for index in mask] if mask else pairs
+
+
+def _head_settings(layer: Layer, anchors: list[list[float]]) -> dict[str, Any]:
+    """What the decoder needs where the head is not part of the network; {} for a head that it does not know."""
+    section = layer.section
+    boxes = len(section.integers("mask")) or section.positive("num", 1)
+    plain = section.positive("coords", 4) == 4 and "tree" not in section.options and len(anchors) == boxes
+    if layer.kind not in ("yolo", "region") or not plain:
+        return {}
+    settings: dict[str, Any] = {"kind": layer.kind, "classes": section.positive("classes", 20), "anchors": anchors}
+    if layer.kind == "region":
+        return {**settings, "softmax": bool(section.integer("softmax", 0))}
+    scale = (section.numbers("scale_x_y") or [1.0])[0]
+    return {**settings, "scale_x_y": scale, "new_coords": bool(section.integer("new_coords", 0))}
 
 
 def _check_weights(weights: Path, cfg: Path, length: int | None) -> None:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Mapping
 
 import numpy as np
 
-from aai.core.fields import FILE_NAME
-from aai.errors import UsageError
 from aai.vision.boxes import from_centres
+from aai.vision.decode.settings import whole_numbers
 
 if TYPE_CHECKING:
     from aai.vision.image import Array
@@ -23,14 +22,7 @@ def strides_of(settings: Mapping[str, Any]) -> tuple[int, ...]:
     Raises:
         UsageError: they are not whole numbers of 1 or more.
     """
-    strides = settings.get("strides") or _STRIDES
-    if not isinstance(strides, (list, tuple)) or not all(type(stride) is int and stride > 0 for stride in strides):
-        raise UsageError(
-            f"the strides of the decoder are {strides}, where whole numbers of 1 or more belong",
-            f"{FILE_NAME}, aai.decoder.strides",
-            "let the weights be read again: aai model configure",
-        )
-    return tuple(strides)
+    return whole_numbers(settings, "strides", _STRIDES)
 
 
 @lru_cache(maxsize=16)

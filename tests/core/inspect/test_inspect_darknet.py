@@ -34,7 +34,10 @@ def test_size_classes_anchors_and_head_come_from_the_cfg(tmp_path: Path) -> None
     found = values(report)
     assert found["size"] == [64, 32]
     assert report.facts["size"].source == "yolo.cfg [net] width, height"
-    assert (found["purpose"], found["decoder"], found["classes"]) == ("ObjectDetection", {"name": "darknet-region"}, 2)
+    assert (found["purpose"], found["classes"]) == ("ObjectDetection", 2)
+    anchors = [[1, 2], [3, 4], [5, 6]]
+    head = {"kind": "yolo", "classes": 2, "anchors": anchors, "scale_x_y": 1, "new_coords": False}
+    assert found["decoder"] == {"name": "darknet-region", "heads": [head]}
     assert (found["scalefactor"], found["swaprb"], found["mean"]) == (1 / 255, True, [0, 0, 0])
     assert report.details["anchors"] == [[[1, 2], [3, 4], [5, 6]]]
     assert report.details["parameters"] == CFG_WEIGHTS
@@ -114,7 +117,10 @@ def test_a_classifier_ends_in_softmax(tmp_path: Path) -> None:
 def test_region_and_detection_heads_are_object_detection(tmp_path: Path) -> None:
     region = "[net]\nwidth=32\nheight=32\n[conv]\nfilters=14\n[region]\nanchors=1,2,3,4\nclasses=2\ncoords=4\nnum=2\n"
     found = values(inspect(darknet_folder(tmp_path, region, values=14 + 42)))
-    assert (found["decoder"], found["classes"]) == ({"name": "darknet-region"}, 2)
+    head = {"kind": "region", "classes": 2, "anchors": [[1, 2], [3, 4]], "softmax": False}
+    assert (found["decoder"], found["classes"]) == ({"name": "darknet-region", "heads": [head]}, 2)
+    tree = values(inspect(darknet_folder(tmp_path, region + "tree=9k.tree\n", values=14 + 42)))
+    assert tree["decoder"] == {"name": "darknet-region"}
     detection = "[net]\nwidth=8\nheight=8\n[connected]\noutput=9\n[detection]\nclasses=2\nside=1\nnum=1\n"
     found = values(inspect(darknet_folder(tmp_path, detection, values=9 + 9 * 192)))
     assert found["purpose"] == "ObjectDetection"
