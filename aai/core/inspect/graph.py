@@ -85,14 +85,14 @@ def _start(file: OnnxFile, image: str) -> tuple[tuple[str, ...], bool]:
             others = [name for name in node.inputs if name not in image_like]
             tensors = [constants.get(name) or file.tensors.get(name) for name in others]
             values = [tensor.first_value(file.data) for tensor in tensors if tensor is not None]
-            pixel_sized = pixel_sized or any(_for_pixels(node.operator, value) for value in values if value is not None)
+            pixel_sized = pixel_sized or any(for_pixels(node.operator, value) for value in values if value is not None)
         elif node.operator not in _PASSES_ON:
             break
         image_like.update(node.outputs)
     return tuple(operators), pixel_sized
 
 
-def _for_pixels(operator: str, value: float) -> bool:
+def for_pixels(operator: str, value: float) -> bool:
     """Whether a constant makes sense only for values from 0 to 255: times 1/255, divided by 127.5, less 104."""
     if operator == "Mul":
         return 0 < abs(value) < 0.05
