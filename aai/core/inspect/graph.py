@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aai.core.inspect.onnx_file import OnnxFile
+from aai.core.inspect.recipes import Recipe
 
 _PASSES_ON = (
     "Cast",
@@ -38,12 +39,14 @@ class GraphHints:
         normalises: True when there is arithmetic with constants of the size of pixel values (0 to 255) among them.
         end: the operator that the first output comes from, reshapes and casts left out; "" when it was not found.
         from_tensorflow: the exporter is one for TensorFlow: its networks usually take -1..1, RGB.
+        recipe: the pre-processing that the file or its format tells; see `recipes.Circumstances.told`.
     """
 
     start: tuple[str, ...] = ()
     normalises: bool = False
     end: str = ""
     from_tensorflow: bool = False
+    recipe: Recipe | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For `aai model inspect`."""

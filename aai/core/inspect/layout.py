@@ -89,6 +89,7 @@ def read_layout(
         from_tensorflow=hints.from_tensorflow or image.layout == "NHWC",
         ultralytics=notes.ultralytics,
         tensor=describe(image.spec),
+        told=hints.recipe,
     )
     facts["size"] = _size(image, head, notes.size)
     facts.update(recipe_facts(usual_recipe(at), at))

@@ -5,7 +5,7 @@ Value of a blob's element = (pixel - mean) * scalefactor / std, per channel, in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aai.core.inspect.report import Fact
@@ -71,6 +71,29 @@ TENSORFLOW = Recipe(
 )
 UNIT = Recipe("what networks often take: 0 to 1, RGB, stretched", certain=False, scalefactor=PER_255, swaprb=True)
 PIXELS = Recipe("the graph itself normalises: 0 to 255, RGB", certain=False, swaprb=True)
+CAFFE = Recipe(
+    "what networks from Caffe often take: 0 to 255 less the mean 104, 117, 123, BGR, stretched",
+    certain=False,
+    mean=(104, 117, 123),
+)
+CAFFE_MOBILENET = Recipe(
+    "what MobileNets from Caffe often take: 0 to 255 less a mean, times 0.017, BGR, stretched",
+    certain=False,
+    mean=(103.94, 116.78, 123.68),
+    scalefactor=0.017,
+)
+CAFFE_MOBILENET_SSD = Recipe(
+    "what MobileNet-SSD from Caffe often takes: -1 to 1, BGR, stretched",
+    certain=False,
+    mean=(127.5, 127.5, 127.5),
+    scalefactor=1 / 127.5,
+)
+OPENCV_FACE = Recipe(
+    "what OpenCV's samples give its face detector (dnn/models.yml): 0 to 255 less a mean, BGR, stretched",
+    mean=(104, 177, 123),
+)
+OPEN_MODEL_ZOO = Recipe("what Open Model Zoo's networks take: 0 to 255, BGR, stretched", certain=False)
+ENET = Recipe("what ENet from Torch7 takes: 0 to 1, RGB, stretched", scalefactor=PER_255, swaprb=True)
 
 _OF_FAMILY = {
     "yolox": YOLOX,
@@ -96,6 +119,8 @@ class Circumstances:
         from_tensorflow: the network comes from TensorFlow.
         ultralytics: the file carries Ultralytics' notes.
         tensor: the input in words: `images [1, 3, 416, 416]`.
+        told: the recipe that the file itself gives, or its format, or the way the graph starts. One that is certain
+            comes before all others; a guess is for pictures in colour, and after what is certain of the family.
     """
 
     family: str
@@ -106,10 +131,20 @@ class Circumstances:
     from_tensorflow: bool = False
     ultralytics: bool = False
     tensor: str = ""
+    told: Recipe | None = None
 
 
 def usual_recipe(at: Circumstances) -> Recipe:
-    """The recipe of the family, or else the likeliest one."""
+    """The recipe that is told, that of the family, or else the likeliest one."""
+    told, usual = at.told, _without_being_told(at)
+    if told is None or (not told.certain and (usual.certain or at.channels == 1)):
+        return usual
+    if told.letterbox is None and not told.crop and at.family in _OF_FAMILY:
+        return replace(told, letterbox=usual.letterbox, crop=usual.crop)
+    return told
+
+
+def _without_being_told(at: Circumstances) -> Recipe:
     if at.family in _OF_FAMILY:
         return _OF_FAMILY[at.family]
     if at.ultralytics and at.family == "classification":
