@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Sequence
 
 from aai.core.inspect.caffe_layers import Layer
 from aai.core.inspect.caffe_net import CaffeNet, read_net
@@ -175,7 +175,7 @@ def _is_depthwise(layer: Layer) -> bool:
 
 
 def _is_opencv_face(net: CaffeNet) -> bool:
-    """OpenCV's face detector, told by the names of its layers: a ResNet-10 behind a batch norm of its own, one class."""
+    """OpenCV's face detector, told by the names of its layers: a ResNet-10 behind a batch norm of its own."""
     names = {layer.name for layer in net.layers}
     return {"data_bn", "conv1_h", "layer_512_1_conv2_h", "detection_out"} <= names
 
