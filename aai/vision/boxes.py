@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,23 +78,20 @@ def nms(boxes_xyxy: Array, scores: Array, class_ids: Array, overlap: float) -> A
         return kept
     if len(scores) < 2:
         return np.arange(len(scores))
-    if _batched_nms is None:
-        return greedy_nms(boxes_xyxy, scores, class_ids, overlap)
     corner_and_size = boxes_xyxy.astype(np.float64)
     corner_and_size[:, 2:4] -= corner_and_size[:, 0:2]
-    corner_and_size[:, 0:2] += _SHIFT
-    order: Array = np.asarray(_batched_nms(corner_and_size, scores, class_ids.astype(np.int32), 0.0, overlap), np.intp)
-    return order.reshape(-1)
+    if _batched_nms is not None:
+        corner_and_size[:, 0:2] += _SHIFT
+        order = _batched_nms(corner_and_size, scores, class_ids.astype(np.int32), 0.0, overlap)
+    else:
+        order = _nms_side_by_side(corner_and_size, scores, class_ids, overlap)
+    return np.asarray(order, np.intp).reshape(-1)
 
 
-def greedy_nms(boxes_xyxy: Array, scores: Array, class_ids: Array, overlap: float) -> Array:
-    """`nms` in numpy, for an OpenCV that lacks it."""
-    order = np.argsort(-scores, kind="stable")
-    kept = []
-    while len(order):
-        first, rest = order[0], order[1:]
-        kept.append(first)
-        same = class_ids[rest] == class_ids[first]
-        close = iou(boxes_xyxy[first : first + 1], boxes_xyxy[rest])[0] > overlap
-        order = rest[~(same & close)]
-    return np.array(kept, np.intp)
+def _nms_side_by_side(corner_and_size: Array, scores: Array, class_ids: Array, overlap: float) -> Any:
+    """Suppression for an OpenCV that knows no classes: those of each class are moved to a place of their own."""
+    corners = corner_and_size[:, 0:2]
+    step = np.ptp(corners) + corner_and_size[:, 2:4].max() + 1
+    corners[:, 0] += class_ids * step
+    # OpenCV 4.5 takes lists twice as fast as arrays.
+    return cv2.dnn.NMSBoxes(corner_and_size.tolist(), scores.tolist(), 0.0, overlap)
