@@ -1,7 +1,7 @@
 """Darknet's [yolo] and [region] heads as the convolution before them gives them: the raw heads of a converted network.
 
-One output [1, A * (5 + C), h, w] for each head: for each of the A anchors tx, ty, tw, th, objectness, C classes. In
-cells, x = column + scale_x_y * (sigmoid(tx) - 0.5) + 0.5; the side is exp(tw) * anchor, and with `new_coords` (whose
+One output [1, A * (5 + C), h, w], or [1, h, w, A * (5 + C)], for each head: for each of the A anchors tx, ty, tw, th,
+objectness, C classes. In cells, x = column + scale_x_y * (sigmoid(tx) - 0.5) + 0.5; the side is exp(tw) * anchor, and with `new_coords` (whose
 values come out of a sigmoid already) 4 * tw * tw * anchor. An anchor is in pixels of the network's input in [yolo], in
 cells in [region]. Source: Darknet, yolo_layer.c (get_yolo_box) and region_layer.c (get_region_box).
 """
@@ -41,14 +41,25 @@ def decode_heads(outputs: Mapping[str, Array], request: Request) -> Candidates:
         AaiError: the outputs are not those of the heads.
     """
     heads = [_head(given) for given in _listed(request.settings)]
+    grids = [_channels_first(output, head) for head, output in zip(heads, outputs.values())]
     if len(heads) != len(outputs) or any(
-        output.ndim != 4 or output.shape[:2] != (1, len(head.anchors) * (_COORDINATES + head.classes))
-        for head, output in zip(heads, outputs.values())
+        grid.ndim != 4 or grid.shape[:2] != (1, _channels(head)) for head, grid in zip(heads, grids)
     ):
         raise misfit(outputs, "darknet-region, by its heads")
-    found = [_boxes(output, head, request) for head, output in zip(heads, outputs.values())]
+    found = [_boxes(grid, head, request) for head, grid in zip(heads, grids)]
     boxes, scores, class_ids = (np.concatenate(parts) for parts in zip(*found))
     return Candidates(boxes, scores, class_ids, max(head.classes for head in heads))
+
+
+def _channels(head: _Head) -> int:
+    return len(head.anchors) * (_COORDINATES + head.classes)
+
+
+def _channels_first(output: Array, head: _Head) -> Array:
+    """The head with its channels on the second axis, where TensorFlow and its kin have them on the last."""
+    if output.ndim == 4 and output.shape[1] != _channels(head) == output.shape[3]:
+        return output.transpose(0, 3, 1, 2)
+    return output
 
 
 def _boxes(output: Array, head: _Head, request: Request) -> tuple[Array, Array, Array]:
