@@ -1,9 +1,10 @@
 """Darknet's [yolo] and [region] heads as the convolution before them gives them: the raw heads of a converted network.
 
 One output [1, A * (5 + C), h, w], or [1, h, w, A * (5 + C)], for each head: for each of the A anchors tx, ty, tw, th,
-objectness, C classes. In cells, x = column + scale_x_y * (sigmoid(tx) - 0.5) + 0.5; the side is exp(tw) * anchor, and with `new_coords` (whose
-values come out of a sigmoid already) 4 * tw * tw * anchor. An anchor is in pixels of the network's input in [yolo], in
-cells in [region]. Source: Darknet, yolo_layer.c (get_yolo_box) and region_layer.c (get_region_box).
+objectness, C classes. In cells, x = column + scale_x_y * (sigmoid(tx) - 0.5) + 0.5; the side is exp(tw) * anchor, and
+with `new_coords` (whose values come out of a sigmoid already) 4 * tw * tw * anchor. An anchor is in pixels of the
+network's input in [yolo], in cells in [region]. Source: Darknet, yolo_layer.c (get_yolo_box) and region_layer.c
+(get_region_box).
 """
 
 from __future__ import annotations
