@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path, PurePosixPath
-from typing import Callable, Mapping, Sequence
+from typing import Callable, Mapping
 
 from aai.core.fields import FILE_FIELDS
 from aai.core.inspect.companions import find_colors, find_labels, find_structure
@@ -119,7 +119,7 @@ def _narrow_models(listing: Listing, files: list[PurePosixPath]) -> tuple[list[P
     """What is left of several candidates, and why the one that is left was taken."""
     if len(files) == 1:
         return files, f"the only weight file in the folder ({listing.kind(files[0])})"
-    plain = [file for file in files if not _is_edgetpu_twin(file, files)]
+    plain = [file for file in files if not _is_edge_tpu_build(listing, file)] or files
     if len(plain) == 1:
         return plain, "the file that runs without an Edge TPU"
     nearest = min(len(file.parts) for file in plain)
@@ -133,9 +133,13 @@ def _narrow_models(listing: Listing, files: list[PurePosixPath]) -> tuple[list[P
     return top, ""
 
 
-def _is_edgetpu_twin(file: PurePosixPath, files: Sequence[PurePosixPath]) -> bool:
-    """Whether a TFLite file is the Edge TPU build of another one that is there too."""
-    return file.stem.endswith("_edgetpu") and file.with_name(file.name.replace("_edgetpu", "")) in files
+def _is_edge_tpu_build(listing: Listing, file: PurePosixPath) -> bool:
+    """Whether a file is a TFLite network that was compiled for the Edge TPU."""
+    if listing.kind(file) != "tflite":
+        return False
+    from aai.core.inspect.tflite import is_edge_tpu_build
+
+    return is_edge_tpu_build(listing.folder / file)
 
 
 def _nothing_found(listing: Listing, framework: str) -> AaiError:
