@@ -84,12 +84,17 @@ class LabelMap:
         return self._labels[line] if 0 <= line < len(self._labels) else str(class_id)
 
 
+def is_background(label: str) -> bool:
+    """Whether a label stands for what is none of the classes."""
+    return label.strip().lower() in _BACKGROUND
+
+
 def _shift(labels: Sequence[str], classes: int | None, first_class: int) -> int:
     if classes is not None:
         if len(labels) == classes + 1:
             return 1
         return -1 if (classes, len(labels)) == _IMAGENET_WITH_BACKGROUND else 0
-    if first_class and labels and labels[0].lower() not in _BACKGROUND:
+    if first_class and labels and not is_background(labels[0]):
         return -first_class
     return 0
 

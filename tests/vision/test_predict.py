@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aai.core.model_config import load
+from aai.core.model_config import ModelConfig, load
 from aai.errors import BadImage, NotFound, UsageError
 from aai.vision.image import read_image, write_image
 from aai.vision.predict import copy_paths, predict
-from tests.vision.models import classes_folder, ssd_folder, write_model
+from tests.vision.models import classes_folder, ssd_folder
 
 FRAME = np.full((100, 200, 3), 90, np.uint8)
 
@@ -19,7 +19,8 @@ def test_the_document_has_the_model_and_what_it_finds_in_each_picture(tmp_path: 
     folder = ssd_folder(tmp_path / "m")
     images = [write_image(tmp_path / name, FRAME) for name in ("a.png", "b.png")]
     document = json.loads(json.dumps(predict(folder, images, confidence=0.6)))
-    assert list(document) == ["model", "version", "engine", "results"]
+    assert list(document) == ["model", "version", "engine", "engine_reason", "accelerator", "results"]
+    assert (document["engine_reason"], document["accelerator"]) == ("the first choice for onnx models", "CPU")
     assert (document["model"], document["version"]) == ("acme/net", None)
     assert document["engine"].startswith("onnxruntime")
     first = document["results"][0]
@@ -66,9 +67,9 @@ def test_pictures_models_and_calls_that_can_t_be_used_are_told(tmp_path: Path) -
         predict(folder, [tmp_path / "none.jpg"])
     with pytest.raises(UsageError, match="no image"):
         predict(folder, [])
-    pose = write_model(tmp_path / "p", b"x", "PoseEstimation")
-    with pytest.raises(UsageError, match="PoseEstimation"):
-        predict(pose, [bad])
+    captions = ModelConfig({"model_parameters": {"purpose": "Captioning"}}, tmp_path)
+    with pytest.raises(UsageError, match="Captioning"):
+        predict(captions, [bad])
 
 
 def test_a_picture_that_cannot_be_read_does_not_keep_the_others_from_being_run(tmp_path: Path) -> None:

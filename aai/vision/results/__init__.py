@@ -3,11 +3,17 @@
 from aai.vision.results.bounding_box import BoundingBox
 from aai.vision.results.classification import ClassificationPrediction, ClassificationResults
 from aai.vision.results.detection import ObjectDetectionPrediction, ObjectDetectionResults
+from aai.vision.results.pose import KeyPoint, Pose, PoseEstimationResults
+from aai.vision.results.segmentation import SemanticSegmentationResults
 
 __all__ = [
     "BoundingBox",
     "ClassificationPrediction",
     "ClassificationResults",
+    "KeyPoint",
     "ObjectDetectionPrediction",
     "ObjectDetectionResults",
+    "Pose",
+    "PoseEstimationResults",
+    "SemanticSegmentationResults",
 ]

@@ -6,8 +6,12 @@ from typing import Mapping
 
 from aai.vision.services.classification import Classification
 from aai.vision.services.detection import ObjectDetection
+from aai.vision.services.pose import PoseEstimation
+from aai.vision.services.segmentation import SemanticSegmentation
 from aai.vision.services.service import Service
 
-__all__ = ["SERVICES", "Classification", "ObjectDetection", "Service"]
+__all__ = ["SERVICES", "Classification", "ObjectDetection", "PoseEstimation", "SemanticSegmentation", "Service"]
 
-SERVICES: Mapping[str, type[Service]] = {kind.purpose: kind for kind in (ObjectDetection, Classification)}
+SERVICES: Mapping[str, type[Service]] = {
+    kind.purpose: kind for kind in (ObjectDetection, Classification, SemanticSegmentation, PoseEstimation)
+}
