@@ -41,12 +41,21 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a back end can do, as data."""
+    """What a back end can do, as data.
+
+    Args:
+        engines: names of `aai.vision.engines.Engine`.
+        accelerators: names of `aai.vision.engines.Accelerator`, without "DEFAULT".
+        precisions: what it can calculate with.
+        dynamic_batch: whether inputs whose shape is not told take any number of images.
+        layout: axis order of images, "NCHW" or "NHWC", that the engine wants whatever the file has; "" for the file's.
+    """
 
     engines: tuple[str, ...]
     accelerators: tuple[str, ...]
     precisions: tuple[str, ...] = ("float32",)
     dynamic_batch: bool = False
+    layout: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,13 +23,16 @@ def input_shape(recipe: InputRecipe) -> tuple[int, ...]:
     return (1, height, width, recipe.channels) if recipe.layout == "NHWC" else (1, recipe.channels, height, width)
 
 
-def fitted_recipe(recipe: InputRecipe, inputs: Sequence[TensorSpec], where: str) -> InputRecipe:
-    """`recipe` with what it leaves open taken from the network.
+def fitted_recipe(recipe: InputRecipe, inputs: Sequence[TensorSpec], where: str, layout: str = "") -> InputRecipe:
+    """`recipe` with what it leaves open taken from the network, in the axis order that the engine has.
+
+    OpenCV takes NCHW even for a TensorFlow graph, and OpenVINO takes that graph's NHWC: one configuration serves both.
 
     Args:
         recipe: as the configuration has it.
         inputs: the inputs of the loaded network.
         where: the configuration, for errors.
+        layout: `Capabilities.layout` of the back end.
 
     Raises:
         UsageError: the network has not one image input, or wants another shape than the recipe makes.
@@ -46,6 +49,7 @@ def fitted_recipe(recipe: InputRecipe, inputs: Sequence[TensorSpec], where: str)
         recipe = replace(recipe, dtype=spec.dtype)
     if recipe.quantisation is None and recipe.dtype == spec.dtype and not _as_they_are(recipe):
         recipe = replace(recipe, quantisation=spec.quantisation)
+    recipe = replace(recipe, layout=layout or _layout_of(spec.shape, recipe))
     if len(spec.shape) != 4:
         return recipe
     if min(recipe.size) < 1:
@@ -64,6 +68,13 @@ def _as_they_are(recipe: InputRecipe) -> bool:
     """Whether the elements are pixel values: what uint8 networks take, whatever they stand for in their file."""
     plain = recipe.scalefactor == 1 and not any(recipe.mean) and all(value == 1 for value in recipe.std)
     return plain and recipe.dtype == "uint8"
+
+
+def _layout_of(shape: Sequence[int | None], recipe: InputRecipe) -> str:
+    """The axis order in which `shape` has the channels of `recipe`; its own where both have, or none."""
+    if len(shape) != 4 or (shape[1] == recipe.channels) == (shape[3] == recipe.channels):
+        return recipe.layout
+    return "NCHW" if shape[1] == recipe.channels else "NHWC"
 
 
 def _size_of(shape: tuple[int | None, ...], layout: str) -> tuple[int, int]:

@@ -38,7 +38,9 @@ class OpencvDnnBackend:
         AaiError: the accelerator or an output is not there.
     """
 
-    capabilities = Capabilities(engines=("DNN", "DNN_CUDA"), accelerators=("CPU", *_CUDA_TARGETS), dynamic_batch=True)
+    capabilities = Capabilities(
+        engines=("DNN", "DNN_CUDA"), accelerators=("CPU", *_CUDA_TARGETS), dynamic_batch=True, layout="NCHW"
+    )
 
     def __init__(self, reader: str, paths: Sequence[Path], options: LoadOptions) -> None:
         self.engine = f"opencv dnn {cv2.__version__}"

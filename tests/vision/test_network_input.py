@@ -42,3 +42,21 @@ def test_the_size_of_the_network_is_taken_when_the_configuration_has_none_and_an
     assert _fitted("float32", size=(0, 0)).size == (6, 8)
     with pytest.raises(UsageError, match=r"1x8x6x3.*1x6x8x3"):
         _fitted("float32", size=(8, 6))
+
+
+@pytest.mark.parametrize(
+    ("configured", "shape", "engine", "expected"),
+    [
+        ("NHWC", (), "NCHW", "NCHW"),
+        ("NCHW", (1, 32, 64, 3), "", "NHWC"),
+        ("NHWC", (1, 3, 32, 64), "", "NCHW"),
+        ("NHWC", (None, None, None, 3), "", "NHWC"),
+        ("NHWC", (None, None, None, None), "", "NHWC"),
+        ("NHWC", (), "", "NHWC"),
+    ],
+)
+def test_the_axis_order_is_the_engine_s_else_the_network_s_else_the_configured_one(
+    configured: str, shape: tuple, engine: str, expected: str
+) -> None:
+    recipe = InputRecipe((64, 32), layout=configured)
+    assert fitted_recipe(recipe, (TensorSpec("x", shape, "float32"),), "m", engine).layout == expected
