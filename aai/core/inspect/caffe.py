@@ -8,8 +8,9 @@ from typing import Sequence
 from aai.core.inspect.caffe_layers import Layer
 from aai.core.inspect.caffe_net import CaffeNet, read_net
 from aai.core.inspect.caffemodel import Blob, read_caffemodel
+from aai.core.inspect.damage import bad_weights
 from aai.core.inspect.graph import GraphHints
-from aai.core.inspect.kinds import FRAMEWORK_OF, STRUCTURE_OF, WAYS_OUT, content_kind, refusal
+from aai.core.inspect.kinds import WAYS_OUT, content_kind, refusal
 from aai.core.inspect.layout import read_layout
 from aai.core.inspect.protobuf import Malformed
 from aai.core.inspect.recipes import CAFFE, CAFFE_MOBILENET, CAFFE_MOBILENET_SSD, OPENCV_FACE, Recipe
@@ -74,22 +75,11 @@ def _read_structure(path: Path) -> CaffeNet:
 
 
 def _read_weights(path: Path) -> dict[str, list[Blob]]:
-    with mapped(path) as data:
-        kind = content_kind(path)
-        if kind in WAYS_OUT:
-            raise refusal(path, kind)
-        if kind != "caffemodel" and kind in {**FRAMEWORK_OF, **STRUCTURE_OF, "text": ""}:
-            what = f"{path.name} is not a caffemodel: its content is {kind}"
-            raise BadWeights(what, str(path), "name the right file: --model_file FILE")
-        try:
+    try:
+        with mapped(path) as data:
             return read_caffemodel(data)
-        except Malformed as error:
-            size = len(data)
-            if error.needed > size and kind == "caffemodel":
-                what = f"the file is cut off: it has {size:,} bytes, and its parts need at least {error.needed:,}"
-            else:
-                what = f"{path.name} is not a whole caffemodel: {error}"
-            raise BadWeights(what, str(path), "copy or download it again") from error
+    except Malformed as error:
+        raise bad_weights(path, "caffemodel", "a caffemodel", error) from error
 
 
 def _check_weights(net: CaffeNet, blobs: dict[str, list[Blob]], weights: Path, prototxt: Path) -> None:
