@@ -142,7 +142,8 @@ def _kind_of(values: Array) -> str:
 def _ids(values: Array) -> Array:
     """Class numbers as uint8 or uint16; what is no such number is class 0."""
     if values.dtype == np.uint8:
-        return values.copy()
+        own: Array = values.copy()
+        return own
     whole = np.rint(values) if values.dtype.kind == "f" else values
     kind = np.uint8 if whole.max() < np.iinfo(np.uint8).max else np.uint16
     ids: Array = np.where((whole >= 0) & (whole < np.iinfo(kind).max), whole, 0).astype(kind)

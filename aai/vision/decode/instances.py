@@ -1,0 +1,36 @@
+"""The decoders of layouts with boxes and masks by the name that `aai.decoder` gives them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Mapping
+
+from aai.core.fields import FILE_NAME
+from aai.errors import UsageError
+from aai.vision.decode import yolo_seg
+from aai.vision.decode.yolo_seg import Instances
+
+if TYPE_CHECKING:
+    from aai.core.model_config import ModelConfig
+    from aai.vision.decode.candidates import Request
+    from aai.vision.image import Array
+
+    InstanceDecoder = Callable[[Mapping[str, Array], Request], Instances]
+
+INSTANCES: Mapping[str, InstanceDecoder] = {"yolo-seg": yolo_seg.decode}
+
+
+def instance_decoder(config: ModelConfig) -> tuple[InstanceDecoder, Mapping[str, Any]]:
+    """The decoder of a model with masks, and the settings of its layout.
+
+    Raises:
+        UsageError: the configuration names a layout that there is no decoder for.
+    """
+    settings = config.decoder or {"name": "yolo-seg"}
+    name = str(settings.get("name", ""))
+    if name in INSTANCES:
+        return INSTANCES[name], settings
+    raise UsageError(
+        f'there is no instance segmentation decoder called "{name}"',
+        f"{config.folder / FILE_NAME}, aai.decoder.name",
+        f"let the weights be read: aai model configure {config.folder}; or set one of: {', '.join(sorted(INSTANCES))}",
+    )
