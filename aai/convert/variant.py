@@ -1,0 +1,80 @@
+"""A converted model beside the one it came from: a variant folder, whole or not at all, that publish takes along."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Mapping
+
+from aai.core.fields import FILE_NAME, VARIANTS
+from aai.core.model_config import ModelConfig
+from aai.core.model_schema import SCHEMA
+from aai.storage import translated
+
+_TAKEN_ALONG = ("label_file", "colors_file")
+
+
+def write_variant(
+    source: ModelConfig,
+    key: str,
+    files: Mapping[str, bytes],
+    parameters: Mapping[str, Any],
+    section: Mapping[str, Any],
+) -> ModelConfig:
+    """Writes `variants/<key>/` of a model, in place of one that is there; returns its configuration.
+
+    Args:
+        source: the model that was converted.
+        key: name of the variant: small letters and digits, joined by dots, dashes and underscores.
+        files: name -> content of the variant's own files.
+        parameters: what differs in `model_parameters`; None takes a field away.
+        section: what differs in the `aai` section; None takes an entry away.
+
+    Raises:
+        NotAllowed, StorageFailed: the folder can't be written.
+    """
+    root = source.folder / VARIANTS
+    document = _document(source, parameters, section)
+    with translated(root):
+        root.mkdir(exist_ok=True)
+        # The dot keeps an unfinished folder out of what publish sees.
+        with tempfile.TemporaryDirectory(prefix=f".{key}-", dir=str(root)) as temporary:
+            made = Path(temporary) / key
+            made.mkdir()
+            for name, content in files.items():
+                (made / name).write_bytes(content)
+            for field in _TAKEN_ALONG:
+                _take_along(source, document, field, made)
+            ModelConfig(document, made).write()
+            old = root / key
+            if old.exists():
+                old.rename(Path(temporary) / "old")
+            made.rename(old)
+    return ModelConfig(document, root / key)
+
+
+def _document(source: ModelConfig, parameters: Mapping[str, Any], section: Mapping[str, Any]) -> dict[str, Any]:
+    document = source.published_document()
+    ours: dict[str, Any] = {"schema": SCHEMA, **(document.get("aai") or {})}
+    # What the files told, and what lies beside them, is said of the old files.
+    for name in ("told", "files", "preprocessing_proof"):
+        ours.pop(name, None)
+    for holder, changes in ((document["model_parameters"], parameters), (ours, section)):
+        for name, value in changes.items():
+            if value is None:
+                holder.pop(name, None)
+            else:
+                holder[name] = copy.deepcopy(value)
+    document["aai"] = ours
+    return document
+
+
+def _take_along(source: ModelConfig, document: dict[str, Any], field: str, folder: Path) -> None:
+    path = source.file(field)
+    if path is None:
+        return
+    shutil.copyfile(str(path), str(folder / path.name))
+    document["model_parameters"][field] = path.name
+    assert path.name != FILE_NAME
