@@ -26,15 +26,23 @@ def doctor(out: Output) -> None:
     machine = " ".join(word for word in (processor(), board()) if word)
     checks = [*_runtimes(), *_accelerators()]
     out.document({"python": platform.python_version(), "machine": machine, "checks": checks})
-    out.ids([check["name"] for check in checks if check["found"]])
+    out.ids([check["name"] for check in checks if check["found"] and not check["fault"]])
     out.line(f"Python {platform.python_version()} on {machine}")
     out.table(
         ["", "WHAT", "VERSION OR PLACE", "RUNS", "IF YOU NEED IT"],
         [
-            ["ok" if c["found"] else "--", c["name"], c["detail"] or "-", c["serves"] or "-", c["fix"] or ""]
-            for c in checks
+            [_mark(check), check["name"], check["detail"] or "-", check["serves"] or "-", _advice(check)]
+            for check in checks
         ],
     )
+
+
+def _mark(check: dict[str, Any]) -> str:
+    return "!!" if check["fault"] else "ok" if check["found"] else "--"
+
+
+def _advice(check: dict[str, Any]) -> str:
+    return "; ".join(filter(None, (check["fault"], check["fix"])))
 
 
 def _runtimes() -> list[dict[str, Any]]:
@@ -46,8 +54,9 @@ def _runtimes() -> list[dict[str, Any]]:
             "name": state.runtime.name,
             "found": state.found,
             "detail": state.version,
-            "serves": ", ".join(state.runtime.frameworks) or "a later version",
-            "fix": None if state.found else state.runtime.install,
+            "serves": ", ".join(state.runtime.frameworks) or "darknet on onnxruntime",
+            "fault": state.fault or None,
+            "fix": None if state.usable else state.install,
         }
         for state in runtimes()
     ]
@@ -63,6 +72,7 @@ def _accelerators() -> list[dict[str, Any]]:
             "found": bool(item.found),
             "detail": item.found,
             "serves": item.serves,
+            "fault": None,
             "fix": None if item.found else item.fix,
         }
         for item in accelerators()

@@ -139,7 +139,16 @@ def _print_inspection(out: Output, found: Inspection) -> None:
 )
 @click.option("--save", metavar="FOLDER", help="Write annotated pictures there.")
 @click.option("--threads", type=click.IntRange(0), default=0, help="Threads of the engine; 0 leaves it to the engine.")
+@click.option("--engine", metavar="NAME", help="What runs the network: ONNX_RT, OPENVINO, DNN, ...")
 @click.option("--accelerator", default="DEFAULT", metavar="NAME", help="Where to run: CPU, NVIDIA, ...")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "float16", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Least precision the engine may use; a lower one changes results.",
+)
+@click.option("--fallback", is_flag=True, help="Let the next engine try when one can't load the model.")
 @output_options
 def predict(
     model_ref: str,
@@ -148,7 +157,10 @@ def predict(
     overlap: float,
     save: str | None,
     threads: int,
+    engine: str | None,
     accelerator: str,
+    precision: str,
+    fallback: bool,
     out: Output,
 ) -> int:
     r"""Run a model on pictures and print what it sees; boxes are x1, y1, x2, y2 in pixels of the picture.
@@ -169,10 +181,14 @@ def predict(
         confidence=confidence,
         overlap=overlap,
         save=Path(save) if save else None,
+        engine=engine,
         accelerator=accelerator,
         threads=threads,
+        precision=precision,
+        fallback=fallback,
     )
     out.document(document)
+    out.note(f"engine: {document['engine']}, {document['accelerator']}: {document['engine_reason']}")
     for result in document["results"]:
         out.line(f"{result['image']}: {result['width']}x{result['height']}, {1000 * result['duration_s']:.1f} ms")
         _print_predictions(out, result["predictions"])

@@ -17,6 +17,7 @@ class Engine(str, Enum):
     ONNX_RT = "ONNX_RT"
     OPENVINO = "OPENVINO"
     TFLITE = "TFLITE"
+    TENSORFLOW = "TENSORFLOW"
     OAK = "OAK"
 
     def __str__(self) -> str:

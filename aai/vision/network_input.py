@@ -55,7 +55,8 @@ def fitted_recipe(recipe: InputRecipe, inputs: Sequence[TensorSpec], where: str,
     if min(recipe.size) < 1:
         recipe = replace(recipe, size=_size_of(spec.shape, recipe.layout))
     made = input_shape(recipe)
-    if made and any(there is not None and there != ours for there, ours in zip(spec.shape, made)):
+    # A batch of a fixed size is filled up: see `batches`.
+    if made and any(there is not None and there != ours for there, ours in zip(spec.shape[1:], made[1:])):
         raise UsageError(
             f"the network takes {_text(spec.shape)}, and the configuration makes {_text(made)}",
             f"{where}, model_parameters.size and aai.input (input {spec.name})",

@@ -26,6 +26,8 @@ def predict(
     engine: Engine | str | None = None,
     accelerator: Accelerator | str = "DEFAULT",
     threads: int = 0,
+    precision: str = "float32",
+    fallback: bool = False,
     save: str | Path | None = None,
 ) -> dict[str, Any]:
     """What the model finds in each picture.
@@ -35,17 +37,19 @@ def predict(
         images: picture files.
         confidence: the least confidence, in 0..1.
         overlap: IoU over which the worse of two boxes of a class is dropped.
-        engine: what runs the network; None for the default.
+        engine: what runs the network; None for the best that is here.
         accelerator: what it runs on.
         threads: threads inside the engine; 0 leaves it to the engine.
+        precision: the least precision that the engine may calculate with.
+        fallback: whether the next engine may be taken when one is not here or can't load the model.
         save: folder for copies of the pictures with the predictions drawn in, DIR/NAME-predicted.EXT; made when it is
             not there. No picture that was given is overwritten.
 
     Returns:
-        {"model", "version", "engine", "results": [{"image", "width", "height", "duration_s", "predictions"}]}; with
-        `save` each result has "saved", the path of the copy. See `ObjectDetectionResults.as_dict`. A picture that can't
-        be read does not keep the others from being run: it stands in "failed", {"image", "error"}, which is only
-        there when there is one.
+        {"model", "version", "engine", "engine_reason", "accelerator", "results": [{"image", "width", "height",
+        "duration_s", "predictions"}]}; with `save` each result has "saved", the path of the copy. See
+        `ObjectDetectionResults.as_dict`. A picture that can't be read does not keep the others from being run: it
+        stands in "failed", {"image", "error"}, which is only there when there is one.
 
     Raises:
         AaiError: the model is not there or can't be loaded; a copy can't be written; no picture can be read.
@@ -53,16 +57,22 @@ def predict(
     paths = [Path(image) for image in images]
     if not paths:
         raise UsageError("no image was given", None, "name one or more picture files")
-    service = service_for(model).load(engine, accelerator, threads)
+    service = service_for(model).load(engine, accelerator, threads, precision, fallback)
     try:
         copies = copy_paths(paths, Path(save)) if save is not None else []
         results, failures = _predict_all(service, paths, copies, confidence, overlap)
-        version, engine = service.model_config.version, service.engine
+        head = {
+            "model": service.model_id,
+            "version": service.model_config.version,
+            "engine": service.engine,
+            "engine_reason": service.engine_reason,
+            "accelerator": service.accelerator,
+        }
     finally:
         service.close()
     if failures and not results:
         raise failures[0][1]
-    document = {"model": service.model_id, "version": version, "engine": engine, "results": results}
+    document = {**head, "results": results}
     failed = [{"image": str(path), "error": error.as_dict()} for path, error in failures]
     return {**document, "failed": failed} if failed else document
 

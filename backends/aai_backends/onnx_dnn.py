@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aai_backends._files import check_file
@@ -18,6 +19,9 @@ class OnnxDnnBackend(OpencvDnnBackend):
         files: the .onnx file.
         options: as there.
     """
+
+    # Its graphs keep their own axis order, unlike those of OpenCV's other readers.
+    capabilities = replace(OpencvDnnBackend.capabilities, layout="")
 
     def __init__(self, files: ModelFiles, options: LoadOptions) -> None:
         super().__init__("readNetFromONNX", (check_file(files.model, "model file"),), options)

@@ -60,3 +60,7 @@ def test_the_axis_order_is_the_engine_s_else_the_network_s_else_the_configured_o
 ) -> None:
     recipe = InputRecipe((64, 32), layout=configured)
     assert fitted_recipe(recipe, (TensorSpec("x", shape, "float32"),), "m", engine).layout == expected
+
+
+def test_a_network_of_a_fixed_batch_is_no_other_shape() -> None:
+    assert fitted_recipe(InputRecipe(size=(6, 8)), (TensorSpec("x", (4, 3, 8, 6), "float32"),), "m").size == (6, 8)

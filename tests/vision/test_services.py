@@ -178,9 +178,9 @@ def test_missing_and_broken_weights_are_told(tmp_path: Path) -> None:
         ObjectDetection(folder)
 
 
-def test_frameworks_without_a_back_end_say_so(tmp_path: Path) -> None:
+def test_frameworks_whose_runtime_is_missing_say_so(tmp_path: Path) -> None:
     detector = ObjectDetection(ssd_folder(tmp_path, framework_type="hailo", architecture="yolov3"))
-    with pytest.raises(BackendUnavailable, match="no back end for hailo"):
+    with pytest.raises(BackendUnavailable, match="hailo is not installed"):
         detector.load()
 
 

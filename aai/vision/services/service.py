@@ -82,16 +82,26 @@ class Service:
         self._colours = load_colours(colours) if colours else palette(len(self._labels) or _PLAIN_COLOURS)
         self._lock = threading.Lock()
         self._backend: Backend | None = None
+        self._reason = ""
 
     def load(
-        self: Self, engine: Engine | str | None = None, accelerator: Accelerator | str = "DEFAULT", threads: int = 0
+        self: Self,
+        engine: Engine | str | None = None,
+        accelerator: Accelerator | str = "DEFAULT",
+        threads: int = 0,
+        precision: str = "float32",
+        fallback: bool = False,
     ) -> Self:
         """Loads the network. Returns the service itself.
 
         Args:
-            engine: what runs the network; None for the default of the model's framework.
+            engine: what runs the network; None for the best that is here for the model's framework.
             accelerator: what it runs on; "DEFAULT" for the engine's own choice.
             threads: threads inside the engine; 0 leaves it to the engine.
+            precision: the least precision that the engine may calculate with, where it has lower ones: "float32",
+                "float16", "bfloat16". A lower one than "float32" changes results.
+            fallback: whether the next engine may be taken when one is not here or can't load the model; see
+                `engine_reason` for what came of it.
 
         Raises:
             BackendUnavailable: the runtime is not installed; `fix` holds the command that installs it.
@@ -111,13 +121,16 @@ class Service:
             threads=threads,
             outputs=self._config.output_names,
             input_shape=input_shape(recipe),
+            precision=precision.lower(),
             parameters=self._config.parameters,
         )
         files = ModelFiles(weights, model_file(self._config, "config_file"))
-        backend = backend_table.load(self._config.framework, files, options, _name(engine) if engine else None)
+        backend, reason = backend_table.load_best(
+            self._config.framework, files, options, _name(engine) if engine else None, fallback
+        )
         where = str(self._config.folder / FILE_NAME)
         try:
-            recipe = fitted_recipe(recipe, backend.inputs, where)
+            recipe = fitted_recipe(recipe, backend.inputs, where, backend.capabilities.layout)
             preprocessor = Preprocessor(recipe)
             self._prepare()
         except BaseException:
@@ -126,6 +139,7 @@ class Service:
         with self._lock:
             # In one step: a thread that is waiting to run finds the old network or the new one.
             before, self._backend = self._backend, backend
+            self._reason = "; ".join(filter(None, (reason, getattr(backend, "accelerator_reason", ""))))
             self._recipe, self._preprocessor = recipe, preprocessor
             self._size, self._input = recipe.size, backend.inputs[0].name
             if before is not None:
@@ -144,7 +158,9 @@ class Service:
         Raises:
             UsageError: the model is not loaded, or the network wants another shape than the recipe makes.
         """
-        fitted = fitted_recipe(recipe, self._loaded().inputs, str(self._config.folder / FILE_NAME))
+        network = self._loaded()
+        where = str(self._config.folder / FILE_NAME)
+        fitted = fitted_recipe(recipe, network.inputs, where, network.capabilities.layout)
         preprocessor = Preprocessor(fitted)
         with self._lock:
             self._recipe, self._preprocessor, self._size = fitted, preprocessor, fitted.size
@@ -180,6 +196,11 @@ class Service:
     def engine(self) -> str:
         """What runs the network, with its version; "" before `load`."""
         return self._backend.engine if self._backend else ""
+
+    @property
+    def engine_reason(self) -> str:
+        """Why this engine runs the network, and on this accelerator; "" before `load`."""
+        return self._reason if self._backend else ""
 
     @property
     def accelerator(self) -> str:

@@ -1,0 +1,27 @@
+"""ONNX models on OpenVINO."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aai_backends._files import check_protobuf
+from aai_backends._openvino import OpenvinoBackend, read_model
+
+if TYPE_CHECKING:
+    from aai.ports import LoadOptions, ModelFiles
+
+_MODEL_FIELDS = range(1, 27)
+"""ModelProto (ONNX, onnx.proto): ir_version is 1, configuration is 26."""
+
+
+class OnnxOpenvinoBackend(OpenvinoBackend):
+    """An ONNX network on OpenVINO; see `OpenvinoBackend`.
+
+    Args:
+        files: the .onnx file; external data lies beside it.
+        options: as there.
+    """
+
+    def __init__(self, files: ModelFiles, options: LoadOptions) -> None:
+        path = check_protobuf(files.model, "model file", "an ONNX model", _MODEL_FIELDS)
+        super().__init__(read_model(path, frontend="onnx"), path, options)
