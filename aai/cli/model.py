@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aai.core.inspect import Inspection
 
 VERBS = {
+    "check": ("aai.cli.model_check:check", "Run a model on photos, and prove its pre-processing."),
     "configure": ("aai.cli.model_configure:configure", "Find out what a model is, and write alwaysai.model.json."),
     "inspect": ("aai.cli.model:inspect", "Show what a weight file says."),
     "list": ("aai.cli.model_registry:list_", "List the models of the registry."),

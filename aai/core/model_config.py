@@ -103,6 +103,11 @@ class ModelConfig:
         return value
 
     @property
+    def golden_files(self) -> tuple[str, ...]:
+        """Paths of the images with results that the model brings, the document that names them first; empty for none."""
+        return tuple(self.aai.get("golden") or ())
+
+    @property
     def output_names(self) -> tuple[str, ...]:
         """Output layers to read, in this order; empty for all."""
         return tuple(self.parameters.get("output_layer_names") or ())

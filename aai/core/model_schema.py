@@ -132,18 +132,23 @@ def _check_aai(document: dict[str, Any], where: str, findings: list[Finding]) ->
                 "use a newer aai",
             )
         )
-    for name in ("input", "decoder", "told"):
+    for name in ("input", "decoder", "told", "preprocessing_proof"):
         if section.get(name) is not None and not isinstance(section[name], dict):
             findings.append(_wrong(f"aai.{name}", "an object", section[name], where))
             section[name] = {}
     decoder = section.get("decoder") or {}
     if decoder and not isinstance(decoder.get("name"), str):
         findings.append(_wrong("aai.decoder.name", "text", decoder.get("name"), where))
-    for holder, place in ((section, "aai.files"), (section.get("told") or {}, "aai.told.files")):
-        files = holder.get("files")
-        if files is not None and not (isinstance(files, list) and all(isinstance(name, str) for name in files)):
+    told = section.get("told") or {}
+    for holder, name, place in (
+        (section, "files", "aai.files"),
+        (section, "golden", "aai.golden"),
+        (told, "files", "aai.told.files"),
+    ):
+        files = holder.get(name)
+        if files is not None and not (isinstance(files, list) and all(isinstance(path, str) for path in files)):
             findings.append(_wrong(place, "a list of paths", files, where))
-            holder["files"] = []
+            holder[name] = []
     _check_input(section.get("input") or {}, where, findings)
 
 

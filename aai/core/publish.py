@@ -66,13 +66,15 @@ class PublishReport:
 def collect_files(config: ModelConfig) -> dict[str, Path]:
     """The files of a model besides alwaysai.model.json: path in the package -> file on disk.
 
-    They are what the configuration names, what `aai.files` lists, and licence and README files of the folder.
+    They are what the configuration names, what `aai.files` lists, the images with results that `aai.golden` lists, and
+    licence and README files of the folder.
 
     Raises:
         InvalidFiles: files that are not there, are not plain files or lie outside the folder, all at once.
     """
     named = [(name, str(config.parameters[name])) for name in FILE_FIELDS if config.parameters.get(name)]
     named += [("aai.files", name) for name in config.aai.get("files") or ()]
+    named += [("aai.golden", name) for name in config.golden_files]
     named += [("the folder", entry.name) for entry in _entries(config.folder) if is_document(entry.name)]
     files: dict[str, Path] = {}
     findings: list[Finding] = []

@@ -1,0 +1,331 @@
+"""One check of a model on photos: load it, run it, look for what is wrong, tune it, keep or replay results."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Sequence
+
+import numpy as np
+
+from aai.check import golden as goldens
+from aai.check.accuracy import LabelledPhotos, Measured, check_kind, labelled_photos, measure
+from aai.check.answers import OVERLAP, Answer, answer_of
+from aai.check.datasets import read_labels
+from aai.check.doubts import Doubt, doubts_of, share_outside, swap_doubt
+from aai.check.evidence import Evidence, apply, by_answers, by_labels, margin_for, swap_evidence
+from aai.check.photos import Photo, photos_of, picture_files
+from aai.check.recipes import as_dict, name_of, swapped
+from aai.check.runner import Runner
+from aai.check.search import Progress, no_progress
+from aai.check.sheet import contact_sheet
+from aai.check.verdict import CHANGED, UNDECIDED
+from aai.errors import AaiError, UsageError
+from aai.vision.image import write_image
+from aai.vision.model_folder import find_model
+from aai.vision.predict import service_for
+
+if TYPE_CHECKING:
+    from aai.core.model_config import ModelConfig
+    from aai.vision.engines import Accelerator, Engine
+    from aai.vision.image import Array
+    from aai.vision.services import Service
+
+TIME_LIMIT_S = 120.0
+_LOOKED_INTO = 6
+"""Photos whose raw outputs are looked at."""
+_SWAP_PHOTOS = 8
+_SAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be checked, and how.
+
+    Args:
+        model: id or folder.
+        images: folder of photos, or one photo; None where the labels lead to them, or only the kept results are
+            replayed.
+        labels: labelled photos; see `datasets.CHOICES`.
+        tune: whether to search the pre-processing.
+        golden: images to keep with their results.
+        sheet: file for the contact sheet; None for none.
+        confidence: the least that counts as found.
+        engine: what runs the network; None for the default.
+        accelerator: what it runs on.
+        threads: threads inside the engine; 0 leaves it to the engine.
+        time_limit_s: for the search.
+        write: whether the model's file is written.
+    """
+
+    model: str | Path
+    images: Path | None = None
+    labels: Path | None = None
+    tune: bool = False
+    golden: tuple[Path, ...] = ()
+    sheet: Path | None = None
+    confidence: float = 0.3
+    engine: Engine | str | None = None
+    accelerator: Accelerator | str = "DEFAULT"
+    threads: int = 0
+    time_limit_s: float = TIME_LIMIT_S
+    write: bool = True
+
+
+@dataclass
+class Report:
+    """What a check found.
+
+    Args:
+        model: publisher/name, or the folder.
+        folder: of the model.
+        engine: what ran the network, with its version.
+        accelerator: what it ran on.
+        recipe: the pre-processing in use at the end.
+        load_s: seconds to load.
+        first_s: seconds of the first run, from image to results; None where no photo was run.
+        median_s: median of the later ones.
+        images: one for each photo: image, width, height, duration_s, found, best.
+        failed: photos that can't be read.
+        doubts: what looks wrong.
+        accuracy: on all labelled photos, with the pre-processing in use at the end.
+        evidence: of the tuning.
+        replay: of the kept results.
+        sheets: contact sheets that were written.
+        written: files of the model that are new or changed.
+    """
+
+    model: str
+    folder: Path
+    engine: str
+    accelerator: str
+    recipe: dict[str, Any]
+    load_s: float
+    first_s: float | None = None
+    median_s: float | None = None
+    images: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[tuple[Path, AaiError]] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+    accuracy: Measured | None = None
+    evidence: Evidence | None = None
+    replay: goldens.Replay | None = None
+    sheets: list[Path] = field(default_factory=list)
+    written: list[Path] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is plainly wrong: no doubt of the level "error", and the kept results hold."""
+        return not any(doubt.level == "error" for doubt in self.doubts) and (self.replay is None or self.replay.ok)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as `--json` prints it."""
+        return {
+            "model": self.model,
+            "folder": str(self.folder),
+            "ok": self.ok,
+            "engine": self.engine,
+            "accelerator": self.accelerator,
+            "recipe": self.recipe,
+            "load_s": round(self.load_s, 4),
+            "latency": {"first_s": _rounded(self.first_s), "median_s": _rounded(self.median_s)},
+            "images": self.images,
+            "failed": [{"image": str(path), "error": error.as_dict()} for path, error in self.failed],
+            "doubts": [doubt.as_dict() for doubt in self.doubts],
+            "accuracy": self.accuracy.as_dict() if self.accuracy else None,
+            "tuning": self.evidence.as_dict() if self.evidence else None,
+            "golden": self.replay.as_dict() if self.replay else None,
+            "sheets": [str(path) for path in self.sheets],
+            "written": [str(path) for path in self.written],
+        }
+
+
+def check_model(request: Request, progress: Progress = no_progress) -> Report:
+    """Checks a model as `request` says.
+
+    Raises:
+        NotFound: no such model, folder of photos or labels; nothing to do and no kept results.
+        UsageError: the labels do not fit the model.
+        BackendUnavailable, BadWeights: the model can't be loaded.
+        BadImage: no photo can be read; nothing is found in an image that is to be kept.
+    """
+    config = find_model(request.model)
+    _check_request(request, config)
+    photos, labelled, failed = _photos(request)
+    started = time.perf_counter()
+    service = service_for(config).load(request.engine, request.accelerator, request.threads)
+    report = Report(
+        service.model_id,
+        config.folder,
+        service.engine,
+        service.accelerator,
+        as_dict(service.recipe),
+        time.perf_counter() - started,
+        failed=failed,
+    )
+    work = _Check(request, config, service, report, progress)
+    try:
+        work.go(photos, labelled)
+    finally:
+        work.service.close()
+    return report
+
+
+def _check_request(request: Request, config: ModelConfig) -> None:
+    where = str(config.folder)
+    if request.images is None and request.labels is None:
+        if request.tune:
+            raise UsageError("there are no photos to tune on", where, "pass them: --images FOLDER")
+        if not request.golden and not goldens.has_golden(config):
+            fix = "pass photos: --images FOLDER; or keep an image with its results: --golden IMAGE"
+            raise UsageError("there are no photos to check the model on", where, fix)
+
+
+def _photos(request: Request) -> tuple[list[Photo], LabelledPhotos | None, list[tuple[Path, AaiError]]]:
+    """The photos to run, those with labels, and those that can't be read."""
+    labelled = labelled_photos(read_labels(request.labels, request.images)) if request.labels is not None else None
+    if labelled is not None:
+        return list(labelled.photos), labelled, list(labelled.failures)
+    if request.images is None:
+        return [], None, []
+    photos, failed = photos_of(picture_files(request.images))
+    return photos, None, failed
+
+
+class _Check:
+    """The parts of one check, in the order in which they are done."""
+
+    def __init__(
+        self, request: Request, config: ModelConfig, service: Service, report: Report, progress: Progress
+    ) -> None:
+        self.request, self.config, self.service, self.report = request, config, service, report
+        self._progress = progress
+
+    def go(self, photos: Sequence[Photo], labelled: LabelledPhotos | None) -> None:
+        runner = None
+        if photos:
+            self._first_run(photos[0])
+            runner = self._runner(photos)
+            if labelled is not None:
+                check_kind(runner, labelled.labels)
+            if self.request.tune:
+                runner = self._tune(runner, photos, labelled)
+            answers = self._run_all(photos)
+            self._look(runner, photos, answers)
+            if labelled is not None:
+                self.report.accuracy = measure(runner, labelled)
+        self._golden()
+        if self.request.write:
+            self._write()
+        if photos and self.request.sheet is not None:
+            self._sheets(photos)
+
+    def _first_run(self, photo: Photo) -> None:
+        image = photo.read()
+        started = time.perf_counter()
+        self.service.run(image, self.request.confidence, OVERLAP)
+        self.report.first_s = time.perf_counter() - started
+
+    def _runner(self, photos: Sequence[Photo]) -> Runner:
+        return Runner(self.service, [photo.read() for photo in photos[:_SAMPLES]])
+
+    def _tune(self, runner: Runner, photos: Sequence[Photo], labelled: LabelledPhotos | None) -> Runner:
+        """Searches, and puts what was chosen into the configuration and into use."""
+        deadline = time.monotonic() + self.request.time_limit_s
+        if labelled is not None:
+            evidence = by_labels(runner, labelled, deadline, self._progress)
+        else:
+            evidence = by_answers(runner, photos, margin_for(self.config), deadline, self._progress)
+        self.report.evidence = evidence
+        softmax = self.config.parameters.get("softmax")
+        apply(evidence, self.config)
+        if evidence.verdict.kind == CHANGED or bool(softmax) != bool(self.config.parameters.get("softmax")):
+            self.service.close()
+            request = self.request
+            self.service = service_for(self.config).load(request.engine, request.accelerator, request.threads)
+            runner = self._runner(photos)
+        self.report.recipe = as_dict(self.service.recipe)
+        return runner
+
+    def _run_all(self, photos: Sequence[Photo]) -> list[Answer]:
+        answers, durations = [], []
+        for photo in photos:
+            image = photo.read()
+            results = self.service.run(image, self.request.confidence, OVERLAP)
+            durations.append(float(results.duration))
+            answers.append(self._answer(results, image))
+            self.report.images.append(_entry(photo, image, results, answers[-1]))
+        self.report.median_s = float(np.median(durations))
+        return answers
+
+    def _answer(self, results: Any, image: Array) -> Answer:
+        if self.service.purpose == "Classification":
+            results = self.service.run(image, 0.0, OVERLAP)
+        return answer_of(results, image)
+
+    def _look(self, runner: Runner, photos: Sequence[Photo], answers: Sequence[Answer]) -> None:
+        """Finds the doubts. Whether red and blue are exchanged is part of a tuning, and is not asked again."""
+        outputs = [self.service.outputs(photo.read()) for photo in photos[:_LOOKED_INTO]]
+        outside = 0.0
+        if self.service.purpose == "ObjectDetection":
+            outside = share_outside(self.config, self.service.recipe.size, outputs)
+        self.report.doubts = doubts_of(self.service, answers, outputs, outside)
+        if self.report.evidence is None and self.service.recipe.channels == 3:
+            self._look_for_a_swap(runner, photos[:_SWAP_PHOTOS])
+
+    def _look_for_a_swap(self, runner: Runner, photos: Sequence[Photo]) -> None:
+        other = swapped(runner.configured)
+        found = swap_evidence(runner, photos, other)
+        if found.kind == CHANGED:
+            names = name_of(runner.configured), name_of(other)
+            self.report.doubts.append(swap_doubt(*names, found.gain, found.sureness))
+
+    def _golden(self) -> None:
+        if self.request.golden:
+            kept = goldens.keep(self.service, self.request.golden, self.config)
+            self.report.written += kept
+        if goldens.has_golden(self.config):
+            cases, tolerance = goldens.read_cases(self.config)
+            self.report.replay = goldens.replay_loaded(self.service, self.config.folder, cases, tolerance)
+
+    def _write(self) -> None:
+        if self.report.evidence is not None or self.request.golden:
+            self.report.written.append(self.config.write())
+
+    def _sheets(self, photos: Sequence[Photo]) -> None:
+        """One contact sheet; two where it is undecided, so that a person can decide."""
+        assert self.request.sheet is not None
+        path, evidence = self.request.sheet, self.report.evidence
+        rival = evidence.rival if evidence is not None and evidence.verdict.kind == UNDECIDED else None
+        if rival is None:
+            self._sheet(path, photos, name_of(self.service.recipe))
+            return
+        assert evidence is not None
+        own = self.service.recipe
+        self._sheet(_beside(path, "a"), photos, f"A: {evidence.configured.name}")
+        self.service.use_recipe(rival.recipe)
+        self._sheet(_beside(path, "b"), photos, f"B: {rival.name}")
+        self.service.use_recipe(own)
+
+    def _sheet(self, path: Path, photos: Sequence[Photo], title: str) -> None:
+        picture = contact_sheet(self.service, photos, f"{self.service.model_id}: {title}", self.request.confidence)
+        self.report.sheets.append(write_image(path, picture))
+
+
+def _entry(photo: Photo, image: Array, results: Any, answer: Answer) -> dict[str, Any]:
+    return {
+        "image": str(photo.path),
+        "width": image.shape[1],
+        "height": image.shape[0],
+        "duration_s": round(float(results.duration), 6),
+        "found": len(results),
+        "best": round(answer.best, 4) if np.isfinite(answer.best) else None,
+    }
+
+
+def _beside(path: Path, letter: str) -> Path:
+    return path.with_name(f"{path.stem}-{letter}{path.suffix}")
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)
