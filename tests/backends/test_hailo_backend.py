@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -426,6 +428,34 @@ def test_each_refusal_of_the_runtime_is_told_for_what_it_is(status: str, code: i
     assert error.fix
 
 
+DATA = Path(__file__).resolve().parents[1] / "data" / "hailo" / "boxes.npz"
+"""What HailoRT's own code makes of a buffer and of masks; see scripts/oracles/accelerators.py."""
+
+
+def test_a_buffer_of_boxes_is_read_as_hailort_reads_it() -> None:
+    from aai_backends._hailo_nms import rows_of_buffer
+
+    with np.load(DATA) as known:
+        assert np.array_equal(rows_of_buffer(known["buffer"], 5, "net.hef"), known["rows"])
+        assert len(known["rows"]) == 13
+
+
+def test_masks_are_placed_as_hailort_places_them() -> None:
+    from aai_backends._hailo_nms import masks_of_detections
+
+    with np.load(DATA) as known:
+        boxes, masks, whole = known["boxes"], known["masks"], known["whole"]
+    height, width = whole.shape[1:]
+    detections, place = [], 0
+    for y1, x1, y2, x2 in boxes[:, :4].tolist():
+        size = math.ceil((y2 - y1) * height) * math.ceil((x2 - x1) * width)
+        mask = masks[place : place + size]
+        detections.append(SimpleNamespace(y_min=y1, x_min=x1, y_max=y2, x_max=x2, mask=mask))
+        place += size
+    assert place == len(masks) > 100
+    assert np.array_equal(masks_of_detections(detections, height, width), whole)
+
+
 @pytest.mark.parametrize("counts", [np.nan, -1, 1e9, np.inf, 3.0])
 def test_counts_of_boxes_that_can_t_be_are_an_error(counts: float) -> None:
     from aai_backends._hailo_nms import rows_of_buffer
@@ -439,8 +469,6 @@ def test_counts_of_boxes_that_can_t_be_are_an_error(counts: float) -> None:
 
 
 def test_masks_of_no_sound_box_are_empty() -> None:
-    from types import SimpleNamespace
-
     from aai_backends._hailo_nms import masks_of_detections
 
     odd = [
