@@ -26,6 +26,7 @@ _SOME_BOXES = 8
 _OUTSIDE = 0.5
 _LEAST = 0.3
 _SQUARE = 1000
+_LEAST_CONSTANCY = 0.35
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,19 @@ def share_outside(config: ModelConfig, size: tuple[int, int], outputs: Sequence[
             outside += int(np.count_nonzero(~inside))
             total += len(boxes)
     return outside / total if total else 0.0
+
+
+def constancy_doubts(constancy: float | None, photos: int) -> list[Doubt]:
+    """The doubt that the answers are chance.
+
+    Args:
+        constancy: how far they hold when a photo is changed a little, from 0 to 1; None where nothing was found.
+        photos: how many were looked at.
+    """
+    if constancy is None or photos < _FEW or constancy >= _LEAST_CONSTANCY:
+        return []
+    what = f"the answers do not hold when the photos are mirrored, smaller or brighter: {constancy:.0%} of them do"
+    return [Doubt("not-constant", what, "the pre-processing may be wrong: add --tune")]
 
 
 def swap_doubt(configured: str, other: str, gain: float, sureness: float) -> Doubt:

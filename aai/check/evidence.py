@@ -18,7 +18,7 @@ from aai.package.digest import package_file
 
 if TYPE_CHECKING:
     from aai.check.runner import Runner
-    from aai.core.model_config import InputRecipe, ModelConfig
+    from aai.core.model_config import ModelConfig
 
 ENOUGH_TO_SPLIT = 10
 """Labelled photos from which one half chooses and the other half reports."""
@@ -301,10 +301,3 @@ def _reported(runner: Runner, configured: Candidate, chosen: Candidate, photos: 
 
 def _ranked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: -float(row["score"]))
-
-
-def swap_evidence(runner: Runner, photos: Sequence[Photo], swapped: InputRecipe) -> Verdict:
-    """Whether red and blue look exchanged: the configured pre-processing against the one with the other order."""
-    candidates = [Candidate("configured", runner.configured, True), Candidate("swapped", swapped)]
-    searched = search(runner, candidates, photos)
-    return judge(searched.tried, verdicts.MARGIN_OF_A_GUESS)

@@ -32,9 +32,11 @@ FOLDER, DOCUMENT = "golden", "golden.json"
 LARGEST_BYTES = 100_000
 SCHEMA = 1
 CONFIDENCE, OVERLAP = 0.3, 0.45
-TOLERANCE: Mapping[str, float] = {"score": 0.05, "iou": 0.9, "fraction": 0.03, "distance": 0.04}
+TOLERANCE: Mapping[str, float] = {"score": 0.05, "iou": 0.9, "fraction": 0.03, "distance": 0.04, "cosine": 0.02}
 """What may differ: a score; the overlap of a box; the share of the pixels of a class; the distance of a key point, as a
-share of the image's longer side. Wide enough for another engine in float32, too narrow for a wrong pre-processing."""
+share of the image's longer side; the angle of a feature vector, as 1 less its cosine.
+
+Wide enough for another engine in float32, too narrow for a wrong pre-processing."""
 _LARGEST_SIDE = 1280
 _QUALITIES = (92, 85, 75)
 _SHRINK = 0.8
@@ -250,6 +252,8 @@ def compare(
         side: the image's longer side, in pixels.
     """
     try:
+        if kept and "embedding" in kept[0]:
+            return _compare_features(kept[0]["embedding"], found[0]["embedding"], tolerance)
         if kept and "fraction" in kept[0]:
             return _compare_maps(kept, found, tolerance)
         if kept and "key_points" in kept[0]:
@@ -336,12 +340,23 @@ def _compare_poses(
     return texts
 
 
+def _compare_features(kept: Sequence[float], found: Sequence[float], tolerance: Mapping[str, float]) -> list[str]:
+    one, other = np.array(kept, np.float64), np.array(found, np.float64)
+    if one.shape != other.shape:
+        return [f"the feature vector had {one.size} values, and now {other.size}"]
+    length = float(np.linalg.norm(one) * np.linalg.norm(other))
+    cosine = float(one @ other) / length if length > 0 else 0.0
+    return [] if 1 - cosine <= tolerance["cosine"] else [f"the feature vector's cosine to the kept one is {cosine:.3f}"]
+
+
 def _named(entry: Mapping[str, Any]) -> str:
     return str(entry.get("label") or entry.get("index"))
 
 
 def _predictions(service: Service, image: Array) -> list[dict[str, Any]]:
     """What the service answers, of a classifier for all classes; the best first."""
+    if service.purpose == "ReIdentification":
+        return [{"embedding": [round(float(value), 5) for value in service.run(image).embedding]}]
     least = 0.0 if service.purpose == "Classification" else CONFIDENCE
     return list(service.run(image, least, OVERLAP).as_dict()["predictions"])
 

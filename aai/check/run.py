@@ -13,14 +13,14 @@ from aai.check import golden as goldens
 from aai.check.accuracy import LabelledPhotos, Measured, check_kind, labelled_photos, measure
 from aai.check.answers import OVERLAP, Answer, answer_of
 from aai.check.datasets import read_labels
-from aai.check.doubts import Doubt, doubts_of, share_outside, swap_doubt
-from aai.check.evidence import Evidence, apply, by_answers, by_labels, margin_for, swap_evidence
+from aai.check.doubts import Doubt, constancy_doubts, doubts_of, share_outside, swap_doubt
+from aai.check.evidence import Evidence, apply, by_answers, by_labels, margin_for
 from aai.check.photos import Photo, photos_of, picture_files
-from aai.check.recipes import as_dict, name_of, swapped
+from aai.check.recipes import Candidate, as_dict, name_of, swapped
 from aai.check.runner import Runner
-from aai.check.search import Progress, no_progress
+from aai.check.search import Progress, no_progress, search
 from aai.check.sheet import contact_sheet
-from aai.check.verdict import CHANGED, UNDECIDED
+from aai.check.verdict import CHANGED, MARGIN_OF_A_GUESS, UNDECIDED, judge
 from aai.errors import AaiError, UsageError
 from aai.vision.image import write_image
 from aai.vision.model_folder import find_model
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 TIME_LIMIT_S = 120.0
 _LOOKED_INTO = 6
 """Photos whose raw outputs are looked at."""
-_SWAP_PHOTOS = 8
+_VIEWED = 8
+"""Photos that are run in several views."""
 _SAMPLES = 3
 
 
@@ -270,15 +271,18 @@ class _Check:
         if self.service.purpose == "ObjectDetection":
             outside = share_outside(self.config, self.service.recipe.size, outputs)
         self.report.doubts = doubts_of(self.service, answers, outputs, outside)
-        if self.report.evidence is None and self.service.recipe.channels == 3:
-            self._look_for_a_swap(runner, photos[:_SWAP_PHOTOS])
+        if self.report.evidence is None:
+            self._look_at_views(runner, photos[:_VIEWED])
 
-    def _look_for_a_swap(self, runner: Runner, photos: Sequence[Photo]) -> None:
-        other = swapped(runner.configured)
-        found = swap_evidence(runner, photos, other)
+    def _look_at_views(self, runner: Runner, photos: Sequence[Photo]) -> None:
+        """Whether the answers hold when the photos are changed a little, and more so with red and blue exchanged."""
+        recipes = [runner.configured] + ([swapped(runner.configured)] if runner.configured.channels == 3 else [])
+        searched = search(runner, [Candidate(name_of(recipe), recipe) for recipe in recipes], photos)
+        found = judge(searched.tried, MARGIN_OF_A_GUESS)
         if found.kind == CHANGED:
-            names = name_of(runner.configured), name_of(other)
+            names = searched.tried[0].name, searched.tried[1].name
             self.report.doubts.append(swap_doubt(*names, found.gain, found.sureness))
+        self.report.doubts += constancy_doubts(searched.constancy[0], len(searched.photos))
 
     def _golden(self) -> None:
         if self.request.golden:

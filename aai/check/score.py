@@ -38,9 +38,11 @@ class Seen:
 def photo_scores(seen: Sequence[Seen]) -> Array:
     """(N,) the worth of each photo's answer; 0 where nothing was found."""
     constancy = np.array([one.constancy for one in seen])
-    if not seen or seen[0].answer.kind in (MAP, VECTOR):
+    if not seen or seen[0].answer.kind == MAP:
         return constancy
-    if seen[0].answer.kind == CLASSES:
+    if seen[0].answer.kind == VECTOR:
+        worth = _apartness([one.answer for one in seen])
+    elif seen[0].answer.kind == CLASSES:
         worth = _distinctness([one.answer.vector for one in seen])
     else:
         worth = np.array([one.answer.best for one in seen])
@@ -57,6 +59,13 @@ def _distinctness(vectors: Sequence[Array]) -> Array:
     mean = shares.mean(axis=0)
     found: Array = (shares * (np.log(shares + _TINY) - np.log(mean + _TINY))).sum(axis=1)
     return np.maximum(found, 0)
+
+
+def _apartness(answers: Sequence[Answer]) -> Array:
+    """(N,) 1 less the mean agreement of each answer with the other photos' answers."""
+    alike = np.array([[agreement(one, other) for other in answers] for one in answers])
+    others = max(1, len(answers) - 1)
+    return np.maximum(0, 1 - (alike.sum(axis=1) - np.diag(alike)) / others)
 
 
 def same_outcome(one: Sequence[Seen], other: Sequence[Seen]) -> float:

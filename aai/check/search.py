@@ -38,12 +38,15 @@ class Searched:
     Args:
         candidates: those tried, the configured one first.
         tried: their scores, in the same order.
+        constancy: how far the answers of each hold when a photo is changed a little, from 0 to 1: the mean over the
+            photos in which something was found, None where that is none.
         photos: the photos that were used.
         stopped: whether the time was up before all photos were.
     """
 
     candidates: tuple[Candidate, ...]
     tried: tuple[Tried, ...]
+    constancy: tuple[float | None, ...]
     photos: tuple[Photo, ...]
     stopped: bool = False
 
@@ -85,7 +88,13 @@ def search(
         Tried(candidate.name, photo_scores(rows), same_outcome(seen[0], rows))
         for candidate, rows in zip(candidates, seen)
     ]
-    return Searched(tuple(candidates), tuple(tried), tuple(used), len(used) < len(photos))
+    constancy = tuple(_constancy(rows) for rows in seen)
+    return Searched(tuple(candidates), tuple(tried), constancy, tuple(used), len(used) < len(photos))
+
+
+def _constancy(seen: Sequence[Seen]) -> float | None:
+    values = [one.constancy for one in seen if one.answer.found]
+    return float(np.mean(values)) if values else None
 
 
 def _on_photo(

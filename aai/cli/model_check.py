@@ -175,8 +175,10 @@ def _print_replay(out: Output, report: Report) -> None:
     assert replay is not None
     kept = f"{replay.cases} image{'s' if replay.cases != 1 else ''}"
     out.line(f"golden:   {kept}, {'results as kept' if replay.ok else 'results differ from the kept ones'}")
-    for text in replay.differences:
+    for text in replay.differences[:_SHOWN]:
         out.line(f"          {text}")
+    if len(replay.differences) > _SHOWN:
+        out.line(f"          and {len(replay.differences) - _SHOWN} more: --json has all")
 
 
 def _suggest(out: Output, report: Report, model: str) -> None:
