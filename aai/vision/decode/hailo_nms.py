@@ -18,7 +18,8 @@ from aai.vision.decode.settings import wrong_setting
 if TYPE_CHECKING:
     from aai.vision.image import Array
 
-_COLUMNS = 6
+COLUMNS = 6
+"""Numbers of a row."""
 _XYXY = [1, 0, 3, 2]
 
 
@@ -29,7 +30,7 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
         UsageError: a setting has an impossible value.
         AaiError: not one output of such rows.
     """
-    tables = [output for output in outputs.values() if output.ndim == 2 and output.shape[1] == _COLUMNS]
+    tables = [output for output in outputs.values() if output.ndim == 2 and output.shape[1] == COLUMNS]
     if len(tables) != 1:
         raise misfit(outputs, "hailo-nms")
     classes, first = request.settings.get("classes"), request.settings.get("first_class", 0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Callable, Mapping
 
 from aai.core.fields import FILE_NAME
 from aai.errors import UsageError
-from aai.vision.decode import yolo_seg
+from aai.vision.decode import hailo_masks, yolo_seg
 from aai.vision.decode.yolo_seg import Instances
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     InstanceDecoder = Callable[[Mapping[str, Array], Request], Instances]
 
-INSTANCES: Mapping[str, InstanceDecoder] = {"yolo-seg": yolo_seg.decode}
+INSTANCES: Mapping[str, InstanceDecoder] = {"hailo-masks": hailo_masks.decode, "yolo-seg": yolo_seg.decode}
 
 
 def instance_decoder(config: ModelConfig) -> tuple[InstanceDecoder, Mapping[str, Any]]:

@@ -12,7 +12,10 @@ from aai.core.model_config import ModelConfig
 from aai.errors import AaiError, UsageError
 from aai.vision.decode.candidates import Request
 from aai.vision.decode.detection import DETECTION, detection_decoder
+from aai.vision.decode.instances import INSTANCES
 from aai.vision.decode.tensorrt_yolo import finished_parts
+from aai.vision.masks import cut_out
+from aai.vision.preprocess import Placement
 
 
 def _decode(layout: str, outputs: dict[str, np.ndarray], confidence: float = 0.3, **settings: Any) -> Any:
@@ -206,3 +209,49 @@ def test_an_architecture_that_nobody_knows_tells_no_layout() -> None:
     parameters = {"framework_type": "hailo", "architecture": "yolo"}
     with pytest.raises(UsageError, match="not known"):
         detection_decoder(ModelConfig({"model_parameters": parameters}, Path("/m")))
+
+
+def _masked() -> dict[str, np.ndarray]:
+    rows = np.array([[0, 0, 0.5, 0.5, 0.9, 1], [0.5, 0.5, 1, 1, 0.1, 0], [0.5, 0, 1, 0.5, 0.8, 2]], np.float32)
+    masks = np.zeros((3, 32, 64), np.uint8)
+    masks[0, 2:10, 4:20] = 1
+    masks[1, 16:, 32:] = 1
+    masks[2, 20:32, 0:8] = 1
+    return {"nms": rows, "nms/masks": masks}
+
+
+def test_hailo_masks_go_with_their_boxes() -> None:
+    outputs = _masked()
+    instances = INSTANCES["hailo-masks"](outputs, Request((64, 32), 0.3, {"classes": 3}))
+    assert instances.found.class_ids.tolist() == [1, 2]
+    assert instances.found.suppressed
+    placement = Placement(1, 1, 0, 0, (64, 32))
+    cutouts = cut_out(instances.coefficients, instances.prototypes, instances.found.boxes_xyxy, placement, (64, 32))
+    assert np.array_equal(cutouts[0].mask, outputs["nms/masks"][0] == 1)
+    assert np.array_equal(cutouts[1].mask, outputs["nms/masks"][2] == 1)
+
+
+def test_hailo_masks_are_those_that_hailort_itself_makes_of_them() -> None:
+    path = Path(__file__).resolve().parents[2] / "data" / "hailo" / "boxes.npz"
+    with np.load(path) as known:
+        rows, whole = known["boxes"], known["whole"]
+    height, width = whole.shape[1:]
+    request = Request((width, height), 0.0)
+    instances = INSTANCES["hailo-masks"]({"nms": rows, "nms/masks": whole}, request)
+    boxes = instances.found.boxes_xyxy
+    cutouts = cut_out(
+        instances.coefficients, instances.prototypes, boxes, Placement(1, 1, 0, 0, (width, height)), request.size
+    )
+    for cutout, mask, (_, _, x2, y2) in zip(cutouts, whole, np.ceil(boxes).astype(int).tolist()):
+        # HailoRT's last row and column may lie a pixel beyond the box.
+        mask[y2:], mask[:, x2:] = 0, 0
+        assert np.array_equal(cutout.mask, mask == 1)
+
+
+def test_hailo_masks_of_nothing_and_of_other_outputs() -> None:
+    empty = {"nms": np.zeros((0, 6), np.float32), "nms/masks": np.zeros((0, 32, 64), np.uint8)}
+    assert len(INSTANCES["hailo-masks"](empty, Request((64, 32), 0.3)).found.scores) == 0
+    outputs = _masked()
+    for wrong in ({"nms": outputs["nms"]}, {**outputs, "nms/masks": outputs["nms/masks"][:2]}, {}):
+        with pytest.raises(AaiError, match="do not have the layout"):
+            INSTANCES["hailo-masks"](wrong, Request((64, 32), 0.3))

@@ -5,6 +5,7 @@ One module per group of layouts; `READINGS` is the order in which they are tried
 
 from __future__ import annotations
 
+from aai.core.inspect.heads.accelerated import tensorrt_boxes
 from aai.core.inspect.heads.grids import grids, raw_grids
 from aai.core.inspect.heads.maps import class_map
 from aai.core.inspect.heads.named import finished_boxes, ssd, yunet
@@ -14,7 +15,7 @@ from aai.core.inspect.heads.vectors import classes
 
 __all__ = ["READINGS", "UNKNOWN", "Head", "Question", "describe", "read_head"]
 
-READINGS = (yunet, ssd, key_points, grids, finished_boxes, raw_grids, class_map, classes)
+READINGS = (yunet, tensorrt_boxes, ssd, key_points, grids, finished_boxes, raw_grids, class_map, classes)
 
 
 def read_head(question: Question) -> Head:
