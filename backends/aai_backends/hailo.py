@@ -54,7 +54,7 @@ class HailoBackend:
         AaiError: there is no free device, the model is for another chip, or an output or accelerator is not there.
     """
 
-    capabilities = Capabilities(engines=("HAILO_RT",), accelerators=("HAILO",))
+    capabilities = Capabilities(engines=("HAILO_RT",), accelerators=("HAILO",), layout="NHWC")
 
     def __init__(self, files: ModelFiles, options: LoadOptions) -> None:
         self.accelerator = _accelerator(options.accelerator)
