@@ -53,6 +53,20 @@ def at_least(scores: Array, confidence: float) -> Array:
     return indices
 
 
+def in_pixels(boxes_xyxy: Array, request: Request) -> Array:
+    """The boxes in pixels of the network's input: multiplied, in place, where the settings say `normalised`."""
+    if request.settings.get("normalised", False):
+        boxes_xyxy *= np.array(request.size * 2, np.float32)
+    return boxes_xyxy
+
+
+def class_numbers(classes: Array) -> Array:
+    """(N,) int64 class ids of a column of floats, as networks list them; -1 for what is no number."""
+    finite = np.nan_to_num(classes.astype(np.float64), nan=-1, posinf=-1, neginf=-1)
+    numbers: Array = np.clip(np.rint(finite), -1, 1 << 31).astype(np.int64)
+    return numbers
+
+
 def single(outputs: Mapping[str, Array], layout: str, least_columns: int, transposed: bool = False) -> Array:
     """The only output, as (N, columns); or, `transposed`, as (columns, N).
 

@@ -59,7 +59,7 @@ def _channels(head: _Head) -> int:
 def _channels_first(output: Array, head: _Head) -> Array:
     """The head with its channels on the second axis, where TensorFlow and its kin have them on the last."""
     if output.ndim == 4 and output.shape[1] != _channels(head) == output.shape[3]:
-        return output.transpose(0, 3, 1, 2)
+        output = output.transpose(0, 3, 1, 2)
     return output
 
 
@@ -82,7 +82,7 @@ def _boxes(output: Array, head: _Head, request: Request) -> tuple[Array, Array, 
     sides = np.square(values[:, 2:4] * 2) if head.new_coords else np.exp(values[:, 2:4])
     sides *= head.anchors[anchor] * (stride if head.region else 1)
     sides *= _HALF
-    boxes = np.concatenate([centres - sides, centres + sides], axis=1)
+    boxes: Array = np.concatenate([centres - sides, centres + sides], axis=1)
     return boxes, scores[keep], shares[keep].argmax(axis=1)
 
 
@@ -93,14 +93,16 @@ def _same(values: Array) -> Array:
 def _listed(settings: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     heads = settings.get("heads")
     if not isinstance(heads, list) or not heads or not all(isinstance(head, dict) for head in heads):
-        raise wrong_setting("heads", heads, "the anchors and classes of each head")
+        raise wrong_setting("heads", heads, "a list with the kind, classes and anchors of each head")
     return heads
 
 
 def _head(given: Mapping[str, Any]) -> _Head:
     kind, classes, scale = given.get("kind", "yolo"), given.get("classes"), given.get("scale_x_y", 1.0)
     if kind not in ("yolo", "region") or type(classes) is not int or classes < 1 or not _is_number(scale):
-        raise wrong_setting("heads", dict(given), 'a kind ("yolo" or "region"), a number of classes and a scale_x_y')
+        raise wrong_setting(
+            "heads", dict(given), 'heads with a kind ("yolo" or "region"), a number of classes and a scale_x_y'
+        )
     return _Head(
         _anchors(given.get("anchors")),
         classes,
@@ -117,7 +119,7 @@ def _anchors(given: Any) -> Array:
     if not pairs or not all(
         isinstance(pair, list) and len(pair) == 2 and all(_is_number(side) for side in pair) for pair in pairs
     ):
-        raise wrong_setting("heads", given, "anchors, each a width and a height,")
+        raise wrong_setting("heads.anchors", given, "a list with the width and height of each anchor")
     return np.array(pairs, np.float32)
 
 

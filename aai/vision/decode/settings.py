@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Mapping
 
 from aai.core.fields import FILE_NAME
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 def wrong_setting(name: str, value: Any, belongs: str) -> UsageError:
     """The error for a setting that the layout can't have."""
     return UsageError(
-        f"the {name} of the decoder are {str(value)[:60]}, where {belongs} belong",
+        f"aai.decoder.{name} is {str(value)[:60]}, and has to be {belongs}",
         f"{FILE_NAME}, aai.decoder.{name}",
         "let the weights be read again: aai model configure",
     )
@@ -30,3 +31,27 @@ def whole_numbers(settings: Mapping[str, Any], name: str, default: Sequence[int]
     if not isinstance(values, (list, tuple)) or not all(type(value) is int and value > 0 for value in values):
         raise wrong_setting(name, values, "whole numbers of 1 or more")
     return tuple(values)
+
+
+def number(settings: Mapping[str, Any], name: str, default: float) -> float:
+    """A finite number; `default` where the settings have none.
+
+    Raises:
+        UsageError: the setting is something else.
+    """
+    value = settings.get(name, default)
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise wrong_setting(name, value, "a number")
+    return float(value)
+
+
+def choice(settings: Mapping[str, Any], name: str, choices: Sequence[str]) -> str:
+    """One of `choices`; the first where the settings have none.
+
+    Raises:
+        UsageError: the setting is something else.
+    """
+    value = settings.get(name, choices[0])
+    if value not in choices:
+        raise wrong_setting(name, value, f"one of {', '.join(choices)}")
+    return str(value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Mapping
 
 import numpy as np
 
-from aai.vision.decode.candidates import Candidates, Request, at_least, misfit
+from aai.vision.decode.candidates import Candidates, Request, at_least, class_numbers, misfit
 
 if TYPE_CHECKING:
     from aai.vision.image import Array
@@ -29,4 +29,4 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
     rows = rows[rows[:, 0] >= 0]
     rows = rows[at_least(rows[:, 2], request.confidence)]
     boxes = rows[:, 3:7] * np.array(request.size * 2, np.float32)
-    return Candidates(boxes, rows[:, 2].copy(), rows[:, 1].astype(np.int64), first_class=1, suppressed=True)
+    return Candidates(boxes, rows[:, 2].copy(), class_numbers(rows[:, 1]), first_class=1, suppressed=True)

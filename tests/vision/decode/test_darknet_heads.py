@@ -186,7 +186,7 @@ WRONG: list[Any] = [
 @pytest.mark.parametrize("heads", WRONG)
 def test_damaged_settings_of_heads_are_told(heads: Any) -> None:
     outputs = {"a": np.zeros((1, 7, 4, 8), np.float32)}
-    with pytest.raises(UsageError, match="of the decoder are") as caught:
+    with pytest.raises(UsageError, match=r"decoder\.heads") as caught:
         DETECTION["darknet-region"](outputs, Request((64, 32), 0.3, {"heads": heads}))
     assert "aai.decoder.heads" in str(caught.value.where)
 

@@ -121,7 +121,28 @@ WRONG = [
     ("ssd", {}),
     ("yunet", {"cls_8": np.zeros((1, 32, 1), np.float32)}),
     ("yunet", _yunet((32, 32))),
+    ("yunet-priors", {"loc": np.zeros((116, 14), np.float32), "conf": np.zeros((116, 2), np.float32)}),
+    ("yunet-priors", {name: np.zeros((9, n), np.float32) for name, n in (("loc", 14), ("conf", 2), ("iou", 1))}),
+    ("nanodet", {"a": np.zeros((1, 42, 32), np.float32)}),
+    ("nanodet", {"a": np.zeros((1, 43, 35), np.float32)}),
+    ("yolov10", {"a": np.zeros((1, 42, 7), np.float32)}),
+    ("yolov10", {"a": np.zeros((2, 42, 6), np.float32)}),
+    ("yolov7-end2end", {"a": np.zeros((42, 6), np.float32)}),
+    ("yolov7-end2end", {"a": np.zeros((1, 42, 7), np.float32)}),
+    ("rtdetr", {"a": np.zeros((1, 42, 4), np.float32)}),
+    ("detr", {"a": np.zeros((1, 42, 3), np.float32), "b": np.zeros((1, 41, 4), np.float32)}),
+    ("detr", {"a": np.zeros((1, 42, 3), np.float32), "b": np.zeros((1, 42, 5), np.float32)}),
+    ("detr", {"a": np.zeros((1, 42, 3), np.float32)}),
+    ("scored-boxes", {"a": np.zeros((1, 42, 3), np.float32), "b": np.zeros((1, 42, 5), np.float32)}),
+    ("scored-boxes", {"a": np.zeros((1, 42, 1), np.float32), "b": np.zeros((1, 42, 4), np.float32)}),
+    ("listed", {"a": np.zeros((1, 42, 4), np.float32)}),
+    ("mediapipe", {"a": np.zeros((1, 111, 16), np.float32), "b": np.zeros((1, 111, 1), np.float32)}),
+    ("mediapipe", {"a": np.zeros((1, 112, 16), np.float32), "b": np.zeros((1, 112, 2), np.float32)}),
 ]
+SETTINGS: dict[str, dict[str, Any]] = {
+    "listed": {"boxes": "boxes", "scores": "scores", "classes": "classes", "count": "count"},
+    "mediapipe": {"strides": [8, 16], "anchors": [2, 6]},
+}
 
 
 @pytest.mark.parametrize(("layout", "outputs"), WRONG, ids=lambda value: value if isinstance(value, str) else "")
@@ -129,7 +150,7 @@ def test_outputs_of_another_layout_are_an_error_that_says_what_came(
     layout: str, outputs: dict[str, np.ndarray]
 ) -> None:
     with pytest.raises(AaiError, match=layout) as caught:
-        _decode(layout, outputs)
+        _decode(layout, outputs, **SETTINGS.get(layout, {}))
     assert "aai model configure" in (caught.value.fix or "")
 
 
@@ -140,23 +161,97 @@ SOUND: dict[str, dict[str, tuple[int, ...]]] = {
     "yolov5": {"a": (1, 42, 8)},
     "ssd": {"a": (1, 1, 42, 7)},
     "yunet": {name: array.shape for name, array in _yunet().items()},
+    "yunet-priors": {"loc": (116, 14), "conf": (116, 2), "iou": (116, 1)},
+    "nanodet": {"a": (1, 42, 35)},
+    "yolov10": {"a": (1, 42, 6)},
+    "yolov7-end2end": {"a": (42, 7)},
+    "rtdetr": {"a": (1, 42, 7)},
+    "detr": {"a": (1, 42, 3), "b": (1, 42, 4)},
+    "scored-boxes": {"a": (1, 42, 3), "b": (1, 42, 4)},
+    "listed": {"boxes": (1, 42, 4), "scores": (1, 42), "classes": (1, 42), "count": (1,)},
+    "mediapipe": {"a": (1, 112, 16), "b": (1, 112, 1)},
 }
+ACCELERATED = {"hailo-nms", "hailo-yolov3", "tensorrt-yolo"}
+"""Those of test_accelerated.py."""
+LOGITS = {"detr", "mediapipe"}
+"""Layouts in which 0 stands for a probability of a half."""
 
 
-@pytest.mark.parametrize("layout", sorted(DETECTION))
+def test_every_layout_is_given_what_no_sound_network_gives() -> None:
+    assert set(SOUND) | ACCELERATED == set(DETECTION)
+
+
+@pytest.mark.parametrize("layout", sorted(SOUND))
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, -1e30])
 def test_outputs_that_no_sound_network_gives_do_not_fail(layout: str, value: float) -> None:
     outputs = {name: np.full(shape, value, np.float32) for name, shape in SOUND[layout].items()}
     with np.errstate(invalid="ignore", over="ignore"):
-        found = _decode(layout, outputs)
+        found = _decode(layout, outputs, **SETTINGS.get(layout, {}))
     if np.isnan(value) or value < 0:
         assert len(found.scores) == 0
 
 
-@pytest.mark.parametrize("layout", sorted(DETECTION))
+@pytest.mark.parametrize("layout", sorted(set(SOUND) - LOGITS))
 def test_at_confidence_0_what_scores_nothing_is_no_candidate(layout: str) -> None:
     outputs = {name: np.zeros(shape, np.float32) for name, shape in SOUND[layout].items()}
-    assert len(_decode(layout, outputs, confidence=0.0).scores) == 0
+    assert len(_decode(layout, outputs, confidence=0.0, **SETTINGS.get(layout, {})).scores) == 0
+
+
+@pytest.mark.parametrize(
+    ("layout", "setting"),
+    [
+        ("nanodet", {"reg_max": 0}),
+        ("nanodet", {"reg_max": 7.0}),
+        ("nanodet", {"offset": "0.5"}),
+        ("nanodet", {"offset": float("nan")}),
+        ("mediapipe", {"anchors": [2]}),
+        ("mediapipe", {"anchors": [2, 6, 2]}),
+        ("mediapipe", {"anchors": [2, 0]}),
+        ("mediapipe", {"anchors": [2, 1 << 40]}),
+        ("listed", {"corners": "xywh"}),
+        ("listed", {"corners": ["xyxy"]}),
+        ("listed", {"unit": "metres"}),
+        ("listed", {"first_class": 2}),
+    ],
+)
+def test_settings_that_a_layout_can_t_have_are_told(layout: str, setting: dict[str, Any]) -> None:
+    outputs = {name: np.zeros(shape, np.float32) for name, shape in SOUND[layout].items()}
+    (name,) = setting
+    with pytest.raises(UsageError, match=rf"aai\.decoder\.{name} is") as caught:
+        _decode(layout, outputs, **{**SETTINGS.get(layout, {}), **setting})
+    assert f"aai.decoder.{name}" in str(caught.value.where)
+
+
+def test_boxes_that_are_shares_of_the_input_are_multiplied_where_the_settings_say_so() -> None:
+    row = [0.5, 0.5, 0.25, 0.5, 0.9, 0.8]
+    for layout, outputs in (("yolov5", np.array([[row]])), ("yolov8", np.array([[row[:5]]]).transpose(0, 2, 1))):
+        found = _decode(layout, {"a": outputs.astype(np.float32)}, normalised=True)
+        assert found.boxes_xyxy.tolist() == [[24, 8, 40, 24]]
+
+
+def test_listed_boxes_end_where_the_network_says() -> None:
+    outputs = {
+        "boxes": np.array([[[0.25, 0.5, 0.5, 1.0], [0, 0, 1, 1], [0, 0, 1, 1]]], np.float32),
+        "scores": np.array([[0.9, 0.2, 0.8]], np.float32),
+        "classes": np.array([[2, 1, 1]], np.float32),
+    }
+    for count, left in ((2, 1), (3, 2), (-1, 0), (99, 2)):
+        given = {**outputs, "count": np.array([count], np.float32)}
+        found = _decode("listed", given, corners="yxyx", first_class=1, **SETTINGS["listed"])
+        assert len(found.scores) == left
+    assert (found.boxes_xyxy[0].tolist(), found.class_ids.tolist(), found.first_class) == ([32, 8, 64, 16], [2, 1], 1)
+
+
+@pytest.mark.parametrize("order", [["logits", "pred_boxes"], ["pred_boxes", "logits"], ["scores", "boxes"]])
+def test_boxes_and_scores_of_four_classes_are_told_apart_by_name_or_order(order: list[str]) -> None:
+    box, score = np.full((1, 2, 4), 0.5, np.float32), np.zeros((1, 2, 4), np.float32)
+    score[0, 1] = [-9, -9, 9, -9]
+    outputs = {name: box if "box" in name else score for name in order}
+    found = _decode("detr", outputs, confidence=0.9)
+    assert (found.class_ids.tolist(), found.boxes_xyxy.tolist()) == ([2], [[16, 8, 48, 24]])
+    outputs = {name: box if "box" in name else np.maximum(score / 9, 0) for name in order}
+    found = _decode("scored-boxes", outputs, confidence=0.9)
+    assert (found.class_ids.tolist(), found.boxes_xyxy.tolist()) == ([2], [[32, 16, 32, 16]])
 
 
 def _config(framework: str, decoder: dict[str, Any] | None = None, **parameters: Any) -> ModelConfig:
@@ -185,7 +280,7 @@ def test_a_classification_model_takes_softmax_from_its_configuration() -> None:
 @pytest.mark.parametrize("layout", ["yolox", "yunet"])
 @pytest.mark.parametrize("strides", [8, [0], [8, "16"], [8.0], "8", [True], {"a": 8}])
 def test_strides_that_are_no_pixels_are_told(layout: str, strides: Any) -> None:
-    with pytest.raises(UsageError, match="strides of the decoder") as caught:
+    with pytest.raises(UsageError, match=r"decoder\.strides is") as caught:
         _decode(layout, {"output": np.zeros((1, 2, 6), np.float32)}, strides=strides)
     assert "aai.decoder.strides" in str(caught.value.where)
 

@@ -1,4 +1,4 @@
-"""Decoders against raw outputs and boxes that the layouts' own packages made; see scripts/make_layout_fixtures.py."""
+"""Decoders against raw outputs and boxes of the layouts' own packages; see scripts/oracles/ultralytics_yolo.py."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Makes tests/data/layouts/*.npz: raw outputs of detection layouts, and the boxes that their own packages make of them.
+"""Makes tests/data/layouts/{yolov8,yolo11,yolov5}.npz: raw outputs, and the boxes that the own packages make of them.
 
 The tests hold our decoders against these files. Run it in an environment of its own, which nothing else here needs:
 
-    python -m venv .venv-layouts && .venv-layouts/bin/pip install torch torchvision ultralytics yolov5
-    .venv-layouts/bin/python scripts/make_layout_fixtures.py
+    python -m venv .venv-layouts && .venv-layouts/bin/pip install torch torchvision ultralytics yolov5 "setuptools<81"
+    .venv-layouts/bin/python scripts/oracles/ultralytics_yolo.py
 
 Each network is the package's own definition with random weights, its last layers scaled so that scores spread over
 0..1; decoding, suppression and the way back to the picture are the package's own code. Only numbers are kept.
@@ -17,7 +17,7 @@ from typing import Any, Callable
 import numpy as np
 import torch
 
-DATA = Path(__file__).resolve().parent.parent / "tests" / "data" / "layouts"
+DATA = Path(__file__).resolve().parents[2] / "tests" / "data" / "layouts"
 CLASSES = 3
 NETWORK_SIZE = (96, 64)
 IMAGE_SIZE = (150, 70)
