@@ -16,19 +16,21 @@ MAX_VALUES = 300_000
 MAX_WHOLE = 1 << 40
 """Beyond any size, count or number of channels in a network."""
 
-# A name, then a plain value, a plain string that no other follows, or what opens anything else; blanks after it.
-_FIELD = re.compile(
+# A name with a plain value, with a plain string that no other follows, with the start of a message, or with anything
+# else, which is looked at apart; or the end of a message. Blanks after it.
+_STEP = re.compile(
     r"([A-Za-z_]\w*)[ \t\r\n]*"
-    r"""(?::[ \t\r\n]*(?:([^\s{}\[\]<>"'#,;]+)|"([^"\\\n]*)"(?!\s*["'])|(?=[{<\["'#]))|(?=[{<#]))"""
-    r"[\s,;]*"
+    r"""(?::[ \t\r\n]*(?:([^\s{}\[\]<>"'#,;]+)|"([^"\\\n]*)"(?!\s*["'])|([{<])|(?=[\["'#]))|([{<])|(?=#))"""
+    r"[\s,;]*|([}>])[\s,;]*"
 )
+_PLAIN, _QUOTED, _OPENS, _OPENS_BARE, _CLOSES = 2, 3, 4, 5, 6
 _BLANK = re.compile(r"(?:[\s,;]|#[^\n]*(?:\n|\Z))*")
 _WORD = re.compile(r"""[^\s{}\[\]<>"'#,;:]+""")
 _STRING = re.compile(r"""'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)\"""")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.S)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
-_CLOSES = {"{": "}", "<": ">"}
+_CLOSER = {"{": "}", "<": ">"}
 
 
 class NotTextFormat(Exception):
@@ -118,58 +120,73 @@ class _Parser:
     def parse(self) -> Message:
         self._skip()
         while self.at < len(self.text):
-            closer, inner = self.open[-1]
+            inner = self.open[-1][1]
             if isinstance(inner, Message):
-                self._message(closer, inner)
+                self._fields(inner)
             else:
                 self._list(inner)
         if len(self.open) > 1:
             raise self._wrong("the text ends inside a message")
         return self.top
 
-    def _message(self, closer: str, message: Message) -> None:
-        """Reads fields of an open message up to its end, or to one whose value is nested or needs a closer look."""
-        text, match, at, fields = self.text, _FIELD.match, self.at, message.fields
-        for _ in repeat(None, MAX_VALUES):
-            found = match(text, at)
+    def _fields(self, message: Message) -> None:
+        """Reads on inside an open message, as long as nothing comes that needs a closer look."""
+        text, step = self.text, _STEP.match
+        # As many steps as that many values and the ends of as many messages take.
+        for _ in repeat(None, 2 * MAX_VALUES):
+            found = step(text, self.at)
             if found is None:
                 break
-            name, plain, quoted = found.groups()
-            at = found.end()
-            value = plain if plain is not None else quoted
-            values = fields.setdefault(name, [])
-            if value is None:
-                self.at = at
+            kind = found.lastindex
+            if kind == _CLOSES:
+                if self.open[-1][0] != found.group(_CLOSES):
+                    break
+                self.at = found.end()
+                self.open.pop()
+                inner = self.open[-1][1]
+                if not isinstance(inner, Message):
+                    return
+                message = inner
+                continue
+            self.at = found.end()
+            self.count += 1
+            values = message.fields.setdefault(found.group(1), [])
+            if kind in (_PLAIN, _QUOTED):
+                values.append(found.group(kind))
+            elif kind in (_OPENS, _OPENS_BARE):
+                message = Message()
+                values.append(message)
+                self._open(_CLOSER[found.group(kind)], message)
+            else:
                 self._skip()
                 self._value(values, may_be_list=True)
                 return
-            values.append(value)
-            self.count += 1
-        self.at = at
         self._check_count()
-        if at < len(text) and text[at] == "#":
+        if text.startswith("#", self.at):
             self._skip()
-        elif closer and text.startswith(closer, at):
-            self._close()
-        elif at < len(text):
-            raise self._wrong(f'"{text[at : at + 20].split()[0]}" is not a field')
+        elif self.at < len(text):
+            raise self._wrong(f'"{text[self.at : self.at + 20].split()[0]}" is not a field')
 
     def _list(self, values: Values) -> None:
         """Reads one value of an open list, or its end."""
         if self.text.startswith("]", self.at):
-            self._close()
+            self.open.pop()
+            self.at += 1
+            self._skip()
         else:
             self._value(values, may_be_list=False)
 
     def _value(self, values: Values, may_be_list: bool) -> None:
         """Reads a value, or opens it when it is nested."""
         start = self.text[self.at : self.at + 1]
-        if start in _CLOSES:
+        if start in _CLOSER:
             message = Message()
             values.append(message)
-            self._open(_CLOSES[start], message)
+            self._open(_CLOSER[start], message)
+            self.at += 1
         elif start == "[" and may_be_list:
             self._open("]", values)
+            self.at += 1
         elif start and start in "\"'":
             values.append(self._string())
         else:
@@ -198,12 +215,6 @@ class _Parser:
         if len(self.open) > MAX_DEPTH:
             raise self._wrong(f"messages are nested deeper than {MAX_DEPTH}")
         self.open.append((closer, inner))
-        self.at += 1
-
-    def _close(self) -> None:
-        self.open.pop()
-        self.at += 1
-        self._skip()
 
     def _skip(self) -> None:
         found = _BLANK.match(self.text, self.at)
