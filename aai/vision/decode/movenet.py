@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from aai.vision.image import Array
 
 _POINTS = len(COCO_17)
+_SHOWN = 0.1
+"""The score over which a key point counts (tensorflow/examples, lite/examples/pose_estimation/raspberry_pi/data.py)."""
 
 
 def decode(outputs: Mapping[str, Array], request: Request) -> Bodies:
-    """The bodies whose score is high enough; the score of the only body is the mean of its key points'.
+    """The bodies whose score is high enough; that of the only body is the mean score of the key points that it shows.
 
     Raises:
         AaiError: no output of either shape.
@@ -35,7 +37,8 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Bodies:
 
 
 def _one(rows: Array, request: Request) -> Bodies:
-    score = rows[:, 2].mean(keepdims=True, dtype=np.float32)
+    shown = rows[:, 2][rows[:, 2] > _SHOWN]
+    score = np.array([shown.mean() if len(shown) else 0], np.float32)
     keep = at_least(score, request.confidence)
     return _bodies(rows[None][keep], score[keep], None, request)
 

@@ -14,6 +14,7 @@ import numpy as np
 from aai.core.fields import FILE_NAME
 from aai.errors import UsageError
 from aai.vision.decode.candidates import misfit
+from aai.vision.decode.settings import choice, wrong_setting
 
 if TYPE_CHECKING:
     from aai.core.model_config import ModelConfig
@@ -77,19 +78,16 @@ def segmentation_settings(config: ModelConfig) -> Mapping[str, Any]:
 
 def _settings(settings: Mapping[str, Any]) -> tuple[str, int]:
     """`values` and `axis`; "" and 0 where they are left open."""
-    kind, axis = settings.get("values") or "", settings.get("axis") or 0
-    for name, value, allowed in (("values", kind, ("", *VALUES)), ("axis", axis, (0, 1, 3))):
-        if value not in allowed:
-            raise UsageError(
-                f"{name} of the segmentation decoder is {str(value)[:40]!r}",
-                f"{FILE_NAME}, aai.decoder.{name}",
-                f"set it to one of: {', '.join(str(word) for word in allowed[1:])}",
-            )
-    return str(kind), int(axis)
+    axis = settings.get("axis") or 0
+    if axis not in (0, 1, 3):
+        raise wrong_setting("axis", axis, "1 or 3")
+    return choice(settings, "values", ("", *VALUES)), int(axis)
 
 
 def _class_axis(shape: tuple[int, ...], size: tuple[int, int]) -> int:
-    """The axis of the classes of [1, a, b, c]: the one whose absence leaves a map of the input's proportions."""
+    """The axis of the classes of [1, a, b, c]: that of length 1, or that which leaves a map of the input's shape."""
+    if (shape[1] == 1) != (shape[3] == 1):
+        return 1 if shape[1] == 1 else 3
     width, height = size
     first = abs(shape[2] * width - shape[3] * height) * shape[1]
     last = abs(shape[1] * width - shape[2] * height) * shape[3]
@@ -133,7 +131,7 @@ def _of_one(values: Array, kind: str) -> ClassMap:
 def _kind_of(values: Array) -> str:
     if values.dtype.kind in "iub":
         return "ids"
-    low, high = float(np.min(values)), float(np.max(values))
+    low, high = float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
     if low >= 0 and high > 1 and np.array_equal(values, np.rint(values)):
         return "ids"
     return "probability" if low >= 0 and high <= 1 else "logit"

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
 
-from aai.core.fields import FILE_NAME
-from aai.errors import UsageError
 from aai.vision.boxes import from_centres
 from aai.vision.decode.bodies import Bodies
-from aai.vision.decode.candidates import Request, at_least, misfit, single
+from aai.vision.decode.candidates import Request, at_least, class_numbers, misfit, single
+from aai.vision.decode.settings import wrong_setting
 from aai.vision.skeletons import names_of
 
 if TYPE_CHECKING:
@@ -34,7 +33,12 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Bodies:
     names = _names(request.settings, count)
     length = count * values
     if request.settings.get("end_to_end"):
-        return _finished(single(outputs, "yolo-pose", 6 + length), count, names, request, outputs)
+        rows = single(outputs, "yolo-pose", 6 + length)
+        if rows.shape[1] != 6 + length:
+            raise misfit(outputs, "yolo-pose, end to end")
+        rows = rows[at_least(rows[:, 4], request.confidence)].astype(np.float32)
+        points, scores = _points(rows[:, 6:], count, values)
+        return Bodies(points, scores, rows[:, 4], names, rows[:, :4], class_numbers(rows[:, 5]))
     transposed = bool(request.settings.get("transposed", False))
     table = single(outputs, "yolo-pose", 5 + length, transposed=not transposed)
     columns = table.T if transposed else table
@@ -42,24 +46,16 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Bodies:
     best = columns[4 : 4 + classes].max(axis=0)
     keep = at_least(best, request.confidence)
     chosen = columns[:, keep]
-    points, scores = _points(chosen[4 + classes :].T, count)
+    points, scores = _points(chosen[4 + classes :].T, count, values)
     class_ids = np.argmax(chosen[4 : 4 + classes], axis=0)
     return Bodies(points, scores, best[keep], names, from_centres(chosen[:4].T), class_ids, suppressed=False)
 
 
-def _finished(rows: Array, count: int, names: Sequence[str], request: Request, outputs: Mapping[str, Array]) -> Bodies:
-    if (rows.shape[1] - 6) % count:
-        raise misfit(outputs, "yolo-pose, end to end")
-    rows = rows[at_least(rows[:, 4], request.confidence)].astype(np.float32)
-    points, scores = _points(rows[:, 6:], count)
-    return Bodies(points, scores, rows[:, 4], names, rows[:, :4], rows[:, 5].astype(np.int64))
-
-
-def _points(rows: Array, count: int) -> tuple[Array, Array]:
+def _points(rows: Array, count: int, values: int) -> tuple[Array, Array]:
     """(N, K, 2) places and (N, K) scores out of (N, K * D) rows; of key points without a score it is 1."""
-    values = rows.astype(np.float32).reshape(len(rows), count, -1)
-    scores: Array = values[:, :, 2] if values.shape[2] > 2 else np.ones(values.shape[:2], np.float32)
-    return values[:, :, :2], scores
+    points = rows.astype(np.float32).reshape(len(rows), count, values)
+    scores: Array = points[:, :, 2] if values > 2 else np.ones(points.shape[:2], np.float32)
+    return points[:, :, :2], scores
 
 
 def _key_points(settings: Mapping[str, Any]) -> tuple[int, int]:
@@ -73,11 +69,7 @@ def _key_points(settings: Mapping[str, Any]) -> tuple[int, int]:
         and given[1] in (2, 3)
     ):
         return given[0], given[1]
-    raise UsageError(
-        f"the key_points of the decoder are {str(given)[:60]}, where their number and 2 or 3 belong",
-        f"{FILE_NAME}, aai.decoder.key_points",
-        "set it to [17, 3] for COCO's key points with scores",
-    )
+    raise wrong_setting("key_points", given, "the number of key points, and 2 or 3 values for each: [17, 3]")
 
 
 def _names(settings: Mapping[str, Any], count: int) -> Sequence[str]:
@@ -86,8 +78,4 @@ def _names(settings: Mapping[str, Any], count: int) -> Sequence[str]:
         return names_of(count)
     if isinstance(given, list) and all(isinstance(name, str) for name in given) and len(set(given)) == count:
         return given
-    raise UsageError(
-        f"the decoder names {len(given) if isinstance(given, list) else 'no list of'} key points, and has {count}",
-        f"{FILE_NAME}, aai.decoder.names",
-        f"give {count} names, all different",
-    )
+    raise wrong_setting("names", given, f"a list of {count} names, all different")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Mapping, NamedTuple
 import numpy as np
 
 from aai.vision.boxes import from_centres
-from aai.vision.decode.candidates import Candidates, Request, at_least, misfit
+from aai.vision.decode.candidates import Candidates, Request, at_least, class_numbers, misfit
 
 if TYPE_CHECKING:
     from aai.vision.image import Array
@@ -52,7 +52,7 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Instances:
         if rows.shape[1] != 6 + weights:
             raise misfit(outputs, f"{LAYOUT}, end to end")
         rows = rows[at_least(rows[:, 4], request.confidence)].astype(np.float32)
-        found = Candidates(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64), suppressed=True)
+        found = Candidates(rows[:, :4], rows[:, 4], class_numbers(rows[:, 5]), suppressed=True)
         return Instances(found, rows[:, 6:], prototypes)
     columns = tables[0][0].T if request.settings.get("transposed") else tables[0][0]
     classes = len(columns) - 4 - weights
