@@ -45,7 +45,7 @@ def _broken(error: Exception) -> BackendUnavailable:
     reason = " ".join(str(error).split()) or type(error).__name__
     fix = f"{_SAME_VERSION}; {INSTALL}"
     if "numpy" in reason.lower() or "_ARRAY_API" in reason:
-        fix = "HailoRT's Python package wants the numpy of its day: pip install 'numpy<2' 'opencv-python-headless<4.12'"
+        fix = "before Python 3.13 HailoRT's package wants numpy 1, and an OpenCV that does: pip install 'aai[hailo]'"
     return BackendUnavailable(f"HailoRT is installed but can't be loaded: {reason}", f"Python {sys.executable}", fix)
 
 
@@ -109,15 +109,17 @@ def _open(runtime: Any) -> Any:
         # The scheduler lets several models take turns on the chip.
         params.scheduling_algorithm = runtime.HailoSchedulingAlgorithm.ROUND_ROBIN
         return runtime.VDevice(params)
-    except runtime.HailoRTException as error:
+    # Beside its own exceptions HailoRT lets those of C++ and of its Python part through.
+    except Exception as error:
         raise refusal(error, "opening the Hailo device") from error
 
 
-def chip_of(device: Any, runtime: Any) -> str:
+def chip_of(device: Any) -> str:
     """What the device is, "hailo8l" and the like; "" when it does not say."""
     try:
         board = device.get_physical_devices()[0].control.identify()
-    except (runtime.HailoRTException, AttributeError, IndexError, ValueError):
+    # It is asked for the sake of a better error: that it does not answer must not hide the one at hand.
+    except Exception:
         return ""
     return str(board.device_architecture).lower()
 
@@ -138,7 +140,7 @@ def refusal(error: Exception, where: str) -> AaiError:
     """What an exception of HailoRT means.
 
     Args:
-        error: a HailoRTException; it names its status, or its class is named for it.
+        error: what HailoRT raised; it names its status, or its class is named for it.
         where: what was being done, or the file.
     """
     # HailoRTInvalidHEFException and its like do not repeat the status in their text.

@@ -25,7 +25,7 @@ _CHIPS: dict[int, tuple[str, ...]] = {
     3: ("hailo8l", "hailo8"),
     4: ("hailo15m", "hailo15h", "hailo10h"),
     **dict.fromkeys((6, 106), ("hailo15l",)),
-    **dict.fromkeys((103, 104, 105), ("hailo15h", "hailo10h")),
+    **dict.fromkeys((103, 104, 105), ("hailo10h", "hailo15h")),
     108: ("hailo12l",),
 }
 """Architecture in the header -> chips that run it, the one that it was compiled for first."""

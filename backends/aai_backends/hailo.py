@@ -86,7 +86,8 @@ class HailoBackend:
         frames = {spec.name: self._frame(spec, tensors[spec.name]) for spec in self.inputs}
         try:
             answers = self._run.infer(frames)
-        except self._runtime.HailoRTException as error:
+        # Beside its own exceptions HailoRT lets those of C++ and of its Python part through.
+        except Exception as error:
             raise refusal(error, self._path) from error
         found: dict[str, Array] = {}
         for stream in self._run.outputs:
@@ -106,6 +107,9 @@ class HailoBackend:
             return
         try:
             run.close()
+        # As in `infer`.
+        except Exception as error:
+            raise refusal(error, self._path) from error
         finally:
             DEVICE.release()
 
@@ -113,8 +117,9 @@ class HailoBackend:
         kind = InferModelRun if hasattr(self._runtime.VDevice, "create_infer_model") else VStreamsRun
         try:
             return kind(self._runtime, device, self._path, types)
-        except self._runtime.HailoRTException as error:
-            told = wrong_chip(files.model, chip_of(device, self._runtime))
+        # As in `infer`.
+        except Exception as error:
+            told = wrong_chip(files.model, chip_of(device))
             raise (told or refusal(error, self._path)) from error
 
     def _describe(self, run: Run, names: tuple[str, ...]) -> None:

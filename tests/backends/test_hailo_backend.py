@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 from backend_conformance import BackendConformance, Sample
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aai.errors import AaiError, BackendUnavailable, BadWeights, UsageError
 from aai.ports import LoadOptions, ModelFiles, Quantisation
 from aai_backends._hailo_device import SharedDevice
+from aai_backends._hailo_file import check_hef, compiled_for
 from aai_backends.hailo import HailoBackend
 from tests.fakes import hailo_platform_4_15, hailo_platform_4_18, hailo_platform_5_2
 from tests.fakes import hailo_platform_core as fake
@@ -302,7 +305,7 @@ def _try_in_the_child(network: HailoBackend, files: ModelFiles, told: Path) -> N
 CHIPS = [
     (0, "HAILO8L", "hailo8", "hailo8l"),
     (3, "HAILO10H", "hailo8l", "hailo10h"),
-    (103, "HAILO8", "hailo15h", "hailo8"),
+    (103, "HAILO8", "hailo10h", "hailo8"),
 ]
 
 
@@ -339,6 +342,23 @@ def test_a_device_that_does_not_answer_is_told(runtime: Any, tmp_path: Path) -> 
     network.close()
 
 
+def test_what_else_the_runtime_raises_is_told_and_frees_the_device(
+    runtime: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = _hef(tmp_path, HALF)
+    maker = "create_infer_model" if hasattr(runtime.VDevice, "create_infer_model") else "configure"
+
+    def broken(*args: Any) -> None:
+        raise RuntimeError("std::bad_alloc")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime.VDevice, maker, broken)
+        with pytest.raises(AaiError, match="RuntimeError: std::bad_alloc"):
+            _load(files)
+    assert fake.CHIP.holder is None
+    _load(files).close()
+
+
 def test_a_hef_with_several_networks_is_refused_where_one_can_t_be_named(tmp_path: Path, runtime: Any) -> None:
     if runtime is not hailo_platform_4_15:
         return
@@ -359,6 +379,19 @@ def test_a_hef_cut_off_at_any_place_is_told(runtime: Any, tmp_path: Path) -> Non
         HailoBackend(ModelFiles(other), LoadOptions())
 
 
+@given(st.binary(max_size=80), st.integers(0, 9))
+def test_headers_of_any_content_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, noise: bytes, version: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "noise.hef"
+    path.write_bytes(b"\x01HEF" + version.to_bytes(4, "big") + noise)
+    try:
+        chips = compiled_for(check_hef(path))
+    except BadWeights:
+        return
+    assert all(chip.startswith("hailo") for chip in chips)
+
+
 def test_a_hef_that_the_runtime_can_t_read_is_bad_weights(runtime: Any, tmp_path: Path) -> None:
     path = tmp_path / "odd.hef"
     path.write_bytes(b"\x01HEF" + bytes(100))
@@ -367,8 +400,6 @@ def test_a_hef_that_the_runtime_can_t_read_is_bad_weights(runtime: Any, tmp_path
 
 
 def test_the_chip_of_a_real_hef_is_read(zoo: Path) -> None:
-    from aai_backends._hailo_file import check_hef, compiled_for
-
     path = zoo / "hailo/hand-landmark-lite/hand_landmark_lite.hef"
     assert compiled_for(check_hef(path)) == ("hailo8",)
 
@@ -387,8 +418,8 @@ BROKEN = [
         "one version",
     ),
     ("raise ImportError('libhailort.so.4.18.0: cannot open shared object file')", "libhailort", "one version"),
-    ("raise AttributeError('_ARRAY_API not found')", "_ARRAY_API", "numpy<2"),
-    ("raise ImportError('numpy.core.multiarray failed to import')", "multiarray", "numpy<2"),
+    ("raise AttributeError('_ARRAY_API not found')", "_ARRAY_API", "numpy 1"),
+    ("raise ImportError('numpy.core.multiarray failed to import')", "multiarray", "numpy 1"),
     ("raise RuntimeError('Failed to get libhailort version')", "libhailort", "one version"),
     ("import a_library_that_is_not_there", "a_library_that_is_not_there", "one version"),
 ]
