@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from typing import TYPE_CHECKING, Container
+from typing import TYPE_CHECKING, Mapping, Union
 
 from aai.errors import BadWeights
 
@@ -45,8 +45,15 @@ def check_file(path: Path, what: str) -> Path:
     return path
 
 
-def check_protobuf(path: Path, what: str, kind: str, fields: Container[int]) -> Path:
-    """`path`, if its outermost message has only `fields` and ends where the file ends; see `check_file`.
+VARINT, LENGTH = 0, 2
+"""Wire types: numbers; texts, lists and messages (Protocol Buffers, encoding)."""
+
+Message = Mapping[int, Union[int, "Message"]]
+"""The fields of a message: number -> wire type, or the fields of the message that is there."""
+
+
+def check_protobuf(path: Path, what: str, kind: str, message: Message) -> Path:
+    """`path`, if it holds `message` and ends where the file ends; see `check_file`.
 
     A runtime that is given something else may print pages about it.
 
@@ -54,43 +61,49 @@ def check_protobuf(path: Path, what: str, kind: str, fields: Container[int]) -> 
         path: the file.
         what: as errors name it: "model file".
         kind: what it should be: "an ONNX model".
-        fields: the numbers of the message's fields.
+        message: its fields; those of the messages inside are looked at as deep as this says.
 
     Raises:
         BadWeights: also for a file of another kind and one that is cut off.
     """
     check_file(path, what)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        place, length = 0, len(data)
-        while place < length:
-            tag, place = _varint(data, place)
-            number, wire = tag >> 3, tag & 7
-            if number not in fields or wire not in _WIRE_BYTES:
-                raise BadWeights(f"the {what} is not {kind}", str(path), "name the right file, or export it again")
-            size = _WIRE_BYTES[wire]
-            if wire == _LENGTH:
-                size, place = _varint(data, place)
-            elif wire == _VARINT:
-                _, place = _varint(data, place)
-            place += size
-        if place > length:
-            raise BadWeights(f"the {what} is cut off", str(path), "copy or download it again")
+        try:
+            _check_message(data, 0, len(data), message)
+        except IndexError as error:
+            raise BadWeights(f"the {what} is cut off", str(path), "copy or download it again") from error
+        except ValueError as error:
+            fix = "name the right file, or export it again"
+            raise BadWeights(f"the {what} is not {kind}", str(path), fix) from error
     return path
 
 
-_VARINT, _LENGTH = 0, 2
-_WIRE_BYTES = {_VARINT: 0, 1: 8, _LENGTH: 0, 5: 4}
-"""Wire types and their sizes (Protocol Buffers, encoding), those that are of one size."""
+def _check_message(data: mmap.mmap, place: int, end: int, message: Message) -> None:
+    """Raises ValueError for a field that the message does not have, IndexError for one that is cut off."""
+    while place < end:
+        tag, place = _varint(data, place)
+        expected = message.get(tag >> 3)
+        if expected is None or tag & 7 != (expected if isinstance(expected, int) else LENGTH):
+            raise ValueError(f"field {tag >> 3} of wire type {tag & 7}")
+        value, place = _varint(data, place)
+        if expected == VARINT:
+            continue
+        if place + value > end:
+            raise IndexError("a field ends after its message")
+        if not isinstance(expected, int):
+            _check_message(data, place, place + value, expected)
+        place += value
+    if place > end:
+        raise IndexError("a number ends after its message")
 
 
 def _varint(data: mmap.mmap, place: int) -> tuple[int, int]:
-    """A number of 7 bits a byte, and the place after it; past the end when it is cut off."""
-    value = shift = 0
-    while place < len(data) and shift < 70:
+    """A number of 7 bits a byte, and the place after it."""
+    value = 0
+    for shift in range(0, 70, 7):
         byte = data[place]
         place += 1
         value |= (byte & 127) << shift
-        shift += 7
         if byte < 128:
             return value, place
-    return value, len(data) + 1
+    raise ValueError("a number of more than ten bytes")

@@ -48,6 +48,8 @@ class OpenvinoBackend:
         self.accelerator = "CPU" if options.accelerator == "DEFAULT" else options.accelerator
         self._where = str(path)
         _check_accelerator(self.accelerator, options.precision)
+        if not model.inputs or not model.outputs:
+            raise BadWeights("the network has no inputs or no outputs", self._where, "name the right file")
         try:
             wanted = [_output(model, name, self._where) for name in options.outputs]
             _close_shapes(model, self._shape_made(options.input_shape))

@@ -52,28 +52,26 @@ def check_tflite(path: Path) -> bool:
 
 
 def _walk(data: mmap.mmap) -> None:
-    """Follows all offsets; struct.error where one leads out of the file."""
-    left = [(_offset(data, 0), "model")]
-    seen = set(left)
+    """Follows all offsets, each once; struct.error where one leads out of the file."""
+    left: list[tuple[int, str]] = [(_offset(data, 0), "model")]
+    seen: set[tuple[int, str, str]] = set()
     while left:
         place, kind = left.pop()
+        # A table without such fields must be inside too.
+        _field(data, place, 0)
         for number, (what, of) in _FIELDS[kind].items():
             field = _field(data, place, number)
-            if not field:
+            target = _offset(data, field) if field else 0
+            if not field or (target, what, str(of)) in seen:
                 continue
-            target = _offset(data, field)
-            found: list[tuple[int, str]] = []
+            # Many tables may share one long list.
+            seen.add((target, what, str(of)))
             if what == _TABLE:
-                found = [(target, str(of))]
+                left.append((target, str(of)))
             elif what == _TABLES:
-                found = [(_offset(data, entry), str(of)) for entry in _entries(data, target, 4)]
+                left.extend((place, str(of)) for place in {_offset(data, e) for e in _entries(data, target, 4)})
             else:
                 _entries(data, target, int(of))
-            fresh = [item for item in found if item not in seen]
-            seen.update(fresh)
-            left.extend(fresh)
-        # Also a table without such fields must be inside.
-        _field(data, place, 0)
 
 
 def _field(data: mmap.mmap, table: int, number: int) -> int:

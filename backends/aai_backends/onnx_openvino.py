@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aai_backends._files import check_protobuf
+from aai_backends._files import LENGTH, VARINT, check_protobuf
 from aai_backends._openvino import OpenvinoBackend, read_model
 
 if TYPE_CHECKING:
     from aai.ports import LoadOptions, ModelFiles
 
-_MODEL_FIELDS = range(1, 27)
-"""ModelProto (ONNX, onnx.proto): ir_version is 1, configuration is 26."""
+_MODEL = {1: VARINT, 5: VARINT, **dict.fromkeys((2, 3, 4, 6, 7, 8, 14, 20, 25, 26), LENGTH)}
+"""ModelProto (ONNX, onnx.proto): ir_version and model_version are numbers."""
 
 
 class OnnxOpenvinoBackend(OpenvinoBackend):
@@ -23,5 +23,5 @@ class OnnxOpenvinoBackend(OpenvinoBackend):
     """
 
     def __init__(self, files: ModelFiles, options: LoadOptions) -> None:
-        path = check_protobuf(files.model, "model file", "an ONNX model", _MODEL_FIELDS)
+        path = check_protobuf(files.model, "model file", "an ONNX model", _MODEL)
         super().__init__(read_model(path, frontend="onnx"), path, options)

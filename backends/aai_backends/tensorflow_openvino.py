@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aai.errors import BadWeights
-from aai_backends._files import check_protobuf
 from aai_backends._openvino import OpenvinoBackend, port_name, read_model
 from aai_backends._shapes import channels_last
+from aai_backends._tensorflow_file import check_graph
 
 if TYPE_CHECKING:
     from aai.ports import LoadOptions, ModelFiles
-
-GRAPH_FIELDS = range(1, 6)
-"""GraphDef (TensorFlow, graph.proto): node is 1, debug_info is 5."""
 
 
 class TensorflowOpenvinoBackend(OpenvinoBackend):
@@ -25,13 +21,7 @@ class TensorflowOpenvinoBackend(OpenvinoBackend):
     """
 
     def __init__(self, files: ModelFiles, options: LoadOptions) -> None:
-        if files.config is not None:
-            raise BadWeights(
-                "a model with a .pbtxt is for OpenCV, which alone reads it",
-                str(files.config),
-                "use the engine DNN, or a .pb that needs no .pbtxt",
-            )
-        path = check_protobuf(files.model, "model file", "a frozen TensorFlow graph", GRAPH_FIELDS)
+        path = check_graph(files)
         super().__init__(read_model(path, frontend="tf"), path, options)
 
     def _shape_made(self, made: tuple[int, ...]) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import warnings
 from dataclasses import replace
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any, Mapping
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 _RUNTIMES = (
     ("ai-edge-litert", "ai_edge_litert.interpreter"),
     ("tflite-runtime", "tflite_runtime.interpreter"),
-    ("tensorflow", "tensorflow.lite.python.interpreter"),
+    ("tensorflow", "tensorflow"),
 )
+"""Distribution and module, the best first."""
 _EDGE_TPU_LIBRARY = "libedgetpu.so.1"
 
 
@@ -53,12 +55,15 @@ class TfliteBackend:
         compiled = check_tflite(path)
         self.accelerator = _accelerator(options.accelerator, compiled, self._where)
         runtime, module = _runtime()
-        self.engine = f"{runtime} {metadata.version(runtime)}"
+        self.engine = f"{runtime} {_version(runtime)}"
         delegates = [_edge_tpu(module)] if self.accelerator == "EDGE_TPU" else []
         try:
-            self._interpreter: Any = module.Interpreter(
-                model_path=str(path), num_threads=options.threads or None, experimental_delegates=delegates
-            )
+            with warnings.catch_warnings():
+                # TensorFlow's says on every use that it will be gone one day.
+                warnings.simplefilter("ignore")
+                self._interpreter: Any = module.Interpreter(
+                    model_path=str(path), num_threads=options.threads or None, experimental_delegates=delegates
+                )
             self._inputs = [_input(detail, options.input_shape) for detail in self._interpreter.get_input_details()]
             self._shapes: dict[int, tuple[int, ...]] = {}
             for detail, spec in self._inputs:
@@ -127,12 +132,23 @@ def _runtime() -> tuple[str, Any]:
             faults.append(f"{name} does not work with numpy {np.__version__}")
             continue
         try:
-            return name, import_module(module)
+            found = import_module(module)
+            return name, found.lite if name == "tensorflow" else found
         except ImportError as error:
             faults.append(f"{name}: {error}")
     raise BackendUnavailable(
         "no TFLite runtime can be loaded", "; ".join(faults), "pip install 'aai[tflite]'; with tflite-runtime: numpy<2"
     )
+
+
+def _version(runtime: str) -> str:
+    # TensorFlow for processors alone is another distribution.
+    for name in (runtime, f"{runtime}-cpu"):
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return "0"
 
 
 def _accelerator(asked: str, compiled: bool, where: str) -> str:
@@ -164,7 +180,9 @@ def _edge_tpu(module: Any) -> Any:
             "the accelerator EDGE_TPU needs a library that is not here", f"{_EDGE_TPU_LIBRARY}: {error}", fix
         ) from error
     try:
-        return module.load_delegate(_EDGE_TPU_LIBRARY)
+        # TensorFlow has it under another name.
+        load = getattr(module, "load_delegate", None) or module.experimental.load_delegate
+        return load(_EDGE_TPU_LIBRARY)
     except (ValueError, OSError) as error:
         reason = str(error) or "the library found no device"
         raise AaiError("the Edge TPU can't be opened", f"{_EDGE_TPU_LIBRARY}: {reason}", fix) from error
