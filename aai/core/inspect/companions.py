@@ -10,7 +10,7 @@ from aai.core.fields import NEEDS_STRUCTURE_FILE
 from aai.core.inspect.kinds import content_kind
 from aai.core.inspect.labels import read_colors
 from aai.core.inspect.listing import Listing, names
-from aai.core.inspect.report import Fact
+from aai.core.inspect.report import Fact, Inspection
 from aai.errors import AaiError, NotFound, UsageError
 
 _STRUCTURE_KIND = {
@@ -38,6 +38,9 @@ def find_structure(listing: Listing, framework: str, model: PurePosixPath) -> Fa
     if wanted is None or (framework == "myriad" and listing.kind(model) == "blob"):
         return None
     files = _nearest_to(model, listing.of_kind(lambda kind: kind == wanted))
+    # One by its name alone may be another text: a list of labels, the settings of a training run.
+    sure = [file for file in files if content_kind(listing.folder / file) == wanted]
+    files = sure or (files if framework in NEEDS_STRUCTURE_FILE else [])
     chosen, why = _narrow_structures(listing, files, model, framework)
     if len(chosen) == 1:
         return Fact(chosen[0].as_posix(), why)
@@ -67,7 +70,7 @@ def _narrow_structures(
     rules: tuple[tuple[Callable[[PurePosixPath], bool], str], ...] = (
         (lambda file: framework == "caffe" and "deploy" in file.stem.lower(), "the one that is made to be deployed"),
         (lambda file: model.stem.startswith(file.stem), f"the name of {model.name} starts with its own"),
-        (lambda file: framework == "darknet" and _fits(listing.folder, model, file), f"as long as {model.name} is"),
+        (lambda file: _fits(listing.folder, framework, model, file), f"the network of {model.name}"),
     )
     for rule, why in rules:
         left = [file for file in files if rule(file)]
@@ -76,11 +79,23 @@ def _narrow_structures(
     return files, ""
 
 
-def _fits(folder: Path, weights: PurePosixPath, cfg: PurePosixPath) -> bool:
+def _fits(folder: Path, framework: str, weights: PurePosixPath, structure: PurePosixPath) -> bool:
+    """Whether the weights are those of the network that a structure file describes."""
+    from aai.core.inspect.caffe import inspect_caffe
     from aai.core.inspect.darknet import inspect_darknet
+    from aai.core.inspect.ir import inspect_ir
+    from aai.core.inspect.tensorflow import inspect_tensorflow
 
+    readers: dict[str, Callable[[Path, Path], Inspection]] = {
+        "darknet": inspect_darknet,
+        "caffe": inspect_caffe,
+        "tensorflow": inspect_tensorflow,
+        "dldt": inspect_ir,
+    }
+    if framework not in readers:
+        return False
     try:
-        report = inspect_darknet(folder / weights, folder / cfg)
+        report = readers[framework](folder / weights, folder / structure)
     except AaiError:
         return False
     return "length" not in report.details
