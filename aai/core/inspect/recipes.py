@@ -52,10 +52,17 @@ ULTRALYTICS_CLASSES = Recipe(
 )
 YUNET = Recipe("what YuNet takes: 0 to 255, BGR, stretched")
 MOVENET = Recipe("what MoveNet takes: 0 to 255, RGB, padded right and below", swaprb=True, letterbox=("top-left", 0))
+OPENPOSE = Recipe(
+    "a guess for OpenPose: -0.5 to 0.5, BGR, padded right and below",
+    certain=False,
+    mean=(128, 128, 128),
+    scalefactor=1 / 256,
+    letterbox=("top-left", 128),
+)
 SSD = Recipe("a guess for SSD: 0 to 255, BGR, stretched", certain=False)
 DARKNET = Recipe("what Darknet networks take: 0 to 1, RGB, stretched", scalefactor=PER_255, swaprb=True)
 IMAGENET = Recipe(
-    "what classifiers often take: ImageNet's mean and standard deviation, RGB, stretched",
+    "what networks on a trunk for ImageNet often take: ImageNet's mean and standard deviation, RGB, stretched",
     certain=False,
     mean=IMAGENET_MEAN,
     scalefactor=PER_255,
@@ -101,9 +108,12 @@ _OF_FAMILY = {
     "yolov5": ULTRALYTICS,
     "yunet": YUNET,
     "movenet": MOVENET,
+    "openpose": OPENPOSE,
     "ssd": SSD,
 }
 """Families that come with a recipe of their own; the others go by what else is known."""
+_DIFFERS_BY_FORMAT = ("ssd",)
+"""Families whose recipe is only for want of a better one."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +147,8 @@ class Circumstances:
 def usual_recipe(at: Circumstances) -> Recipe:
     """The recipe that is told, that of the family, or else the likeliest one."""
     told, usual = at.told, _without_being_told(at)
-    if told is None or (not told.certain and (usual.certain or at.channels == 1)):
+    own = at.family in _OF_FAMILY and at.family not in _DIFFERS_BY_FORMAT
+    if told is None or (not told.certain and (own or usual.certain or at.channels == 1)):
         return usual
     if told.letterbox is None and not told.crop and at.family in _OF_FAMILY:
         return replace(told, letterbox=usual.letterbox, crop=usual.crop)
@@ -155,7 +166,7 @@ def _without_being_told(at: Circumstances) -> Recipe:
         return UNIT
     if at.from_tensorflow:
         return TENSORFLOW
-    return IMAGENET if at.family in ("classification", "segmentation") else UNIT
+    return IMAGENET if at.family in ("classification", "segmentation", "embedding") else UNIT
 
 
 def recipe_facts(recipe: Recipe, at: Circumstances) -> dict[str, Fact]:
