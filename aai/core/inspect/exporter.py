@@ -41,12 +41,14 @@ class ExporterNotes:
         size: (width, height) that the network was exported for.
         task: "detect", "classify", "segment", "pose", "obb".
         stride: the largest stride of the network.
+        key_points: number of key points of a pose, and of values of each, 2 or 3.
     """
 
     labels: tuple[str, ...] | None = None
     size: tuple[int, int] | None = None
     task: str = ""
     stride: int | None = None
+    key_points: tuple[int, int] | None = None
 
     @property
     def ultralytics(self) -> bool:
@@ -72,6 +74,7 @@ def read_exporter(metadata: Mapping[str, str]) -> ExporterNotes:
     """The notes in a file's metadata. A value that is not of the form it should be counts as absent."""
     size = _integers(metadata.get("imgsz", ""))
     stride = _integers(metadata.get("stride", ""))
+    points = _integers(metadata.get("kpt_shape", ""))
     task = metadata.get("task", "").strip().lower()
     return ExporterNotes(
         labels=_names(metadata.get("names", "")),
@@ -79,6 +82,7 @@ def read_exporter(metadata: Mapping[str, str]) -> ExporterNotes:
         size=(size[-1], size[0]) if 1 <= len(size) <= 2 and min(size) > 0 else None,
         task=task if task in PURPOSE_OF_TASK else "",
         stride=max(stride) if stride else None,
+        key_points=(points[0], points[1]) if len(points) == 2 and points[0] > 0 and points[1] in (2, 3) else None,
     )
 
 

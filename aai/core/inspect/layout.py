@@ -18,6 +18,8 @@ _USUAL_SIZE = {
     "yolov5": (640, 640),
     "yunet": (320, 320),
     "movenet": (192, 192),
+    "openpose": (368, 368),
+    "embedding": (128, 256),
     "ssd": (300, 300),
     "classification": (224, 224),
     "segmentation": (512, 512),

@@ -131,7 +131,8 @@ def _of_one(values: Array, kind: str) -> ClassMap:
 def _kind_of(values: Array) -> str:
     if values.dtype.kind in "iub":
         return "ids"
-    low, high = float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
+    numbers = values[~np.isnan(values)]
+    low, high = float(numbers.min(initial=0)), float(numbers.max(initial=0))
     if low >= 0 and high > 1 and np.array_equal(values, np.rint(values)):
         return "ids"
     return "probability" if low >= 0 and high <= 1 else "logit"

@@ -134,7 +134,6 @@ def test_ssd_rows_and_yunet_are_known() -> None:
 def test_the_purpose_is_told_by_the_shape(shape: Shape, image: Shape, dtype: str, purpose: str, classes: Any) -> None:
     found = layout({"out": shape}, image, output_dtype=dtype)
     assert (found["purpose"], found.get("classes")) == (purpose, classes)
-    assert ("decoder" in found) == (purpose == "Classification")
 
 
 def test_boxes_with_mask_prototypes_are_instance_segmentation() -> None:
