@@ -231,6 +231,15 @@ def test_hailo_masks_go_with_their_boxes() -> None:
     assert np.array_equal(cutouts[1].mask, outputs["nms/masks"][2] == 1)
 
 
+def test_hailo_masks_grow_with_the_image_without_growing_at_their_edges() -> None:
+    outputs = _masked()
+    instances = INSTANCES["hailo-masks"](outputs, Request((64, 32), 0.3))
+    placement = Placement(0.5, 0.5, 0, 0, (128, 64))
+    boxes = placement.to_image(instances.found.boxes_xyxy)
+    cutout = cut_out(instances.coefficients, instances.prototypes, boxes, placement, (64, 32))[0]
+    assert np.array_equal(cutout.mask, outputs["nms/masks"][0].repeat(2, axis=0).repeat(2, axis=1) == 1)
+
+
 def test_hailo_masks_are_those_that_hailort_itself_makes_of_them() -> None:
     path = Path(__file__).resolve().parents[2] / "data" / "hailo" / "boxes.npz"
     with np.load(path) as known:
