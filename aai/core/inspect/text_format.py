@@ -25,6 +25,8 @@ _STEP = re.compile(
 )
 _PLAIN, _QUOTED, _OPENS, _OPENS_BARE, _CLOSES = 2, 3, 4, 5, 6
 _BLANK = re.compile(r"(?:[\s,;]|#[^\n]*(?:\n|\Z))*")
+_GAP = re.compile(r"(?:\s|#[^\n]*(?:\n|\Z))*")
+"""What may stand between two pieces of one string: a comma would start another."""
 _WORD = re.compile(r"""[^\s{}\[\]<>"'#,;:]+""")
 _STRING = re.compile(r"""'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)\"""")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.S)
@@ -207,8 +209,8 @@ class _Parser:
         while found is not None:
             parts.append(found.group(1) if found.group(1) is not None else found.group(2))
             self.at = found.end()
-            self._skip()
-            found = _STRING.match(self.text, self.at)
+            gap = _GAP.match(self.text, self.at)
+            found = _STRING.match(self.text, gap.end() if gap else self.at)
         return _ESCAPE.sub(_unescaped, "".join(parts))
 
     def _open(self, closer: str, inner: Message | Values) -> None:
