@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Sequence
 
 from aai.check import verdict as verdicts
-from aai.check.accuracy import LabelledPhotos, Measured, check_kind, measure
+from aai.check.accuracy import LabelledPhotos, check_kind
+from aai.check.choice import Choice, Table
 from aai.check.photos import Photo
 from aai.check.recipes import Candidate, as_dict, colour_candidates, resize_candidates, set_recipe
 from aai.check.search import Progress, no_progress, search
-from aai.check.verdict import CHANGED, CONFIRMED, UNDECIDED, Verdict, judge
+from aai.check.verdict import CHANGED, UNDECIDED, Verdict, judge
+from aai.core.fields import BY_NAME
 from aai.core.inspect import inspect_model
 from aai.errors import AaiError
 from aai.package.digest import package_file
@@ -25,6 +26,7 @@ ENOUGH_TO_SPLIT = 10
 MARGIN_OF_LABELS = 0.05
 """How much more accurate another pre-processing must be where the photos are labelled."""
 SCHEMA = 1
+_COLOUR_FIELDS = ("mean", "scalefactor", "swaprb")
 BY_LABELS, BY_ANSWERS = "accuracy", "confidence and constancy"
 
 
@@ -87,7 +89,8 @@ def margin_for(config: ModelConfig) -> float:
     """How much better another pre-processing must be than the configured one.
 
     What the family of the network says, or a person, weighs more than a guess. It is a guess where the weights give
-    exactly the configured values and call them one.
+    exactly the configured values and call them one, and where the values are the format's defaults, which nobody need
+    have said, and which the weights do not give.
     """
     try:
         weights = config.file("model_file")
@@ -95,11 +98,12 @@ def margin_for(config: ModelConfig) -> float:
     except AaiError:
         inspection = None
     facts = inspection.facts if inspection else {}
-    told = [facts.get(name) for name in ("mean", "scalefactor", "swaprb")]
-    values = [config.value(name) for name in ("mean", "scalefactor", "swaprb")]
-    guessed = all(fact is None or fact.value == value for fact, value in zip(told, values)) and not all(
-        fact is not None and fact.certain for fact in told
-    )
+    told = [facts.get(name) for name in _COLOUR_FIELDS]
+    values = [config.value(name) for name in _COLOUR_FIELDS]
+    as_told = all(fact is None or fact.value == value for fact, value in zip(told, values))
+    certain = all(fact is not None and fact.certain for fact in told)
+    default = all(value in (None, BY_NAME[name].default) for name, value in zip(_COLOUR_FIELDS, values))
+    guessed = not certain if as_told else default
     return verdicts.MARGIN_OF_A_GUESS if guessed else verdicts.MARGIN_OF_KNOWLEDGE
 
 
@@ -149,9 +153,9 @@ def by_labels(
 ) -> Evidence:
     """Tunes with labels: normalisation and channel order first, the way to resize after that.
 
-    From ten photos on, every other one (by digest) is chosen on, and the rest decides: there the choice must be at
-    least as accurate as the configured pre-processing, or that one stays. With fewer, the figures are those of the
-    photos that were chosen on, and the choice must be three times as far ahead.
+    From ten photos on, every other one (by digest) is chosen on, and the rest has a veto: what was chosen must be at
+    least as accurate there as what it takes the place of, at each of the two steps. With fewer photos the figures are
+    those of the photos that were chosen on, and the choice must be three times as far ahead.
 
     Raises:
         UsageError: the labels do not fit the model.
@@ -159,28 +163,32 @@ def by_labels(
     check_kind(runner, labelled.labels)
     split = len(labelled.photos) >= ENOUGH_TO_SPLIT
     choosing, reporting = labelled.halves() if split else (labelled, None)
-    margin = MARGIN_OF_LABELS if split else 3 * MARGIN_OF_LABELS
-    work = _Labelled(runner, choosing, deadline, progress)
+    work = Choice(
+        Table(runner, choosing, deadline, progress),
+        Table(runner, reporting) if reporting else None,
+        MARGIN_OF_LABELS if split else 3 * MARGIN_OF_LABELS,
+    )
     try:
-        configured = work.best(colour_candidates(runner.configured))
-        colour = work.leader(margin)
-        work.best(resize_candidates(colour.recipe, crop=runner.classifies))
-        chosen = work.leader(margin)
-        verdict, reported = _decide(runner, work, configured, chosen, reporting, margin)
+        for number, candidate in enumerate(colour_candidates(runner.configured)):
+            work.start(candidate) if not number else work.consider(candidate)
+        work.step()
+        for candidate in resize_candidates(work.chosen.recipe, crop=runner.classifies):
+            work.consider(candidate)
+        work.step()
+        verdict, reported = work.verdict(), work.reported()
     finally:
         runner.reset()
-    kept = chosen if verdict.kind == CHANGED else configured
     return Evidence(
         verdict,
         BY_LABELS,
         _ranked(work.rows()),
-        configured,
-        kept,
-        chosen if verdict.kind == UNDECIDED and chosen is not configured else None,
+        work.configured,
+        work.chosen,
+        work.rival if verdict.kind == UNDECIDED else None,
         choosing.photos,
         reporting.photos if reporting else (),
         reported,
-        margin,
+        work.margin,
         work.stopped,
         runner.logits,
     )
@@ -197,106 +205,6 @@ def apply(evidence: Evidence, config: ModelConfig) -> None:
     if weights is not None:
         proof["weights"] = package_file(weights.name, weights).digest
     config.document["aai"] = {**config.aai, "preprocessing_proof": proof}
-
-
-class _Labelled:
-    """Candidates measured on the photos to choose on, each once."""
-
-    def __init__(self, runner: Runner, photos: LabelledPhotos, deadline: float, progress: Progress) -> None:
-        self._runner, self._photos, self._deadline = runner, photos, deadline
-        self._progress, self._done = progress, 0
-        self._measured: list[tuple[Candidate, Measured]] = []
-        self._total = 0
-        self.stopped = False
-
-    def best(self, candidates: Sequence[Candidate]) -> Candidate:
-        """Measures those that are new; gives the first of them all, which is the configured one."""
-        known = [candidate.recipe for candidate, _ in self._measured]
-        new = [candidate for candidate in candidates if candidate.recipe not in known]
-        self._total = (len(self._measured) + len(new)) * len(self._photos.photos)
-        for candidate in new:
-            if time.monotonic() > self._deadline and self._measured:
-                self.stopped = True
-                break
-            self._runner.use(candidate.recipe)
-            self._measured.append((replace(candidate, configured=not self._measured), self._measure()))
-        return self._measured[0][0]
-
-    def _measure(self) -> Measured:
-        return measure(self._runner, self._photos, self._step)
-
-    def _step(self) -> None:
-        self._done += 1
-        self._progress(self._done, self._total)
-
-    def leader(self, margin: float) -> Candidate:
-        """The most accurate one, if it is ahead of the configured one by the margin; else that one."""
-        first, own = self._measured[0]
-        best, figure = max(self._measured, key=lambda pair: pair[1].score)
-        return best if figure.score > 0 and figure.score >= own.score * (1 + margin) else first
-
-    def runner_up(self) -> tuple[Candidate, Measured]:
-        """The most accurate of those that are not configured; the configured one where there is no other."""
-        return max(self._measured[1:] or self._measured, key=lambda pair: pair[1].score)
-
-    def score(self, candidate: Candidate) -> float:
-        """The score of one that was measured."""
-        return next(figure.score for other, figure in self._measured if other is candidate)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """What was tried, as JSON has it."""
-        return [
-            {
-                "name": candidate.name,
-                "recipe": as_dict(candidate.recipe),
-                "score": round(figure.score, 4),
-                "photos": len(self._photos.photos),
-            }
-            for candidate, figure in self._measured
-        ]
-
-
-def _decide(
-    runner: Runner,
-    work: _Labelled,
-    configured: Candidate,
-    chosen: Candidate,
-    reporting: LabelledPhotos | None,
-    margin: float,
-) -> tuple[Verdict, dict[str, Any]]:
-    own, other = work.score(configured), work.score(chosen)
-    if chosen is configured:
-        _, second = work.runner_up()
-        reported = _reported(runner, configured, configured, reporting) if reporting else {}
-        if own <= 0:
-            return Verdict(UNDECIDED, 0, None, "nothing that was tried finds what the labels say"), reported
-        ahead = f"the best other one scores {second.score:.3f} to its {own:.3f}, and it takes {margin:.0%} more"
-        return Verdict(CONFIRMED, 0, None, ahead), reported
-    gain = f"its accuracy is {other:.3f} to {own:.3f}"
-    if reporting is None:
-        return Verdict(CHANGED, 1, None, f"{gain}, on the photos that it was chosen on"), {}
-    reported = _reported(runner, configured, chosen, reporting)
-    before, after = reported["configured"]["score"], reported["chosen"]["score"]
-    where = f"{gain} on one half, and {after:.3f} to {before:.3f} on the half that it was not chosen on"
-    if after >= before and _headline(reported["chosen"]) >= _headline(reported["configured"]):
-        return Verdict(CHANGED, 1, None, where), reported
-    return Verdict(UNDECIDED, 0, 1, where), reported
-
-
-def _headline(figures: dict[str, Any]) -> float:
-    """The figure that people know: top-1, or COCO's average precision."""
-    return float(figures.get("top1", figures.get("ap")) or 0.0)
-
-
-def _reported(runner: Runner, configured: Candidate, chosen: Candidate, photos: LabelledPhotos) -> dict[str, Any]:
-    figures: dict[str, Any] = {}
-    for name, candidate in (("configured", configured), ("chosen", chosen)):
-        if name == "chosen" and chosen is configured:
-            figures[name] = figures["configured"]
-            continue
-        runner.use(candidate.recipe)
-        figures[name] = measure(runner, photos).as_dict()
-    return figures
 
 
 def _ranked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

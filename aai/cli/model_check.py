@@ -14,7 +14,7 @@ from aai.cli.options import output_options
 from aai.cli.output import Output
 
 if TYPE_CHECKING:
-    from aai.check.run import Report
+    from aai.check.report import Report
 
 _SHOWN = 12
 
@@ -71,7 +71,8 @@ def check(
       aai model check --golden dog.jpg
       aai model check models/acme/detector
     """
-    from aai.check.run import Request, check_model
+    from aai.check.report import Request
+    from aai.check.run import check_model
     from aai.errors import UsageError
 
     if dry_run and golden:
