@@ -78,6 +78,11 @@ def hailo_chips(root: Path = ROOT) -> frozenset[str]:
     return every if (root / "dev/hailo0").exists() else frozenset()
 
 
+def nvidia_gpu(root: Path = ROOT) -> str:
+    """What shows that an NVIDIA GPU is here, a Jetson's among them: a path; "" when none shows."""
+    return _first(root, ["dev/nvidia0", "dev/nvhost-gpu", "etc/nv_tegra_release", "dev/dxg"])
+
+
 def edge_tpu(root: Path = ROOT) -> str:
     """What shows that a Coral Edge TPU is here, on PCI or USB: a path; "" when none shows."""
     place = _first(root, ["dev/apex_0"])

@@ -132,7 +132,7 @@ def _check_aai(document: dict[str, Any], where: str, findings: list[Finding]) ->
                 "use a newer aai",
             )
         )
-    for name in ("input", "decoder", "told", "preprocessing_proof"):
+    for name in ("input", "decoder", "target", "told", "preprocessing_proof"):
         if section.get(name) is not None and not isinstance(section[name], dict):
             findings.append(_wrong(f"aai.{name}", "an object", section[name], where))
             section[name] = {}

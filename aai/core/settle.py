@@ -56,7 +56,7 @@ class Origin:
     """Where the value of one field came from.
 
     Args:
-        field: the field's name; "decoder" and "input" stand for the `aai` section.
+        field: the field's name; "decoder", "input" and "target" stand for the `aai` section.
         how: "said", "kept", "inferred", "guessed" or "default".
         value: the value.
         source: the reason, for people; "" for what the user said.
@@ -139,7 +139,7 @@ class Settling:
         self.told = {
             name: fact.value
             for name, fact in self.facts.items()
-            if name in (*BY_NAME, "decoder", "input") and fact.source != GIVEN
+            if name in (*BY_NAME, "decoder", "input", "target") and fact.source != GIVEN
         }
         if self.own_labels:
             self.told["labels"] = self.was_told["labels"]
@@ -283,7 +283,7 @@ class Settling:
         """The `aai` section: decoder, input, further files, and what this program told."""
         section: dict[str, Any] = dict(self.result.config.document.get("aai") or {})
         section["schema"] = SCHEMA
-        for name in ("decoder", "input"):
+        for name in ("decoder", "input", "target"):
             fact = self.facts.get(name)
             old = section.get(name)
             if old and old != self.was_told.get(name):

@@ -21,6 +21,8 @@ from aai.core.inspect.report import Inspection
 from aai.core.model_config import ModelConfig, read
 from aai.core.names import did_you_mean, parse_id
 from aai.core.paths import check_inside
+from aai.core.validate_input import input_findings
+from aai.core.validate_machine import machine_findings
 from aai.errors import AaiError, Finding, UsageError
 
 NEEDS_LABELS = ("ObjectDetection", "Classification")
@@ -151,6 +153,11 @@ class _Check:
         self._size(self.inspection)
         self._outputs(self.inspection)
         self._purpose(self.inspection)
+        for level, what, name, fix in (
+            *input_findings(self.config, self.inspection),
+            *machine_findings(self.config, self.inspection),
+        ):
+            self.add(level, what, name, fix)
 
     def _inspect(self) -> Inspection | None:
         if self.config.framework not in FRAMEWORKS or any(

@@ -337,9 +337,10 @@ def test_a_slip_at_a_question_is_asked_again_with_the_reason(tmp_path: Path) -> 
 
 
 def test_the_size_that_a_chosen_architecture_has_is_proposed(tmp_path: Path) -> None:
-    put(tmp_path, net__hef="x")
+    put(tmp_path, net__engine="x")
     person = Person()
-    given = {"framework_type": "hailo", "model_file": "net.hef", "id": "a/b", "purpose": "ObjectDetection"}
+    given = {"framework_type": "tensor-rt", "model_file": "net.engine", "id": "a/b", "purpose": "ObjectDetection"}
+    given["device"] = "nano"
     assert configure(tmp_path, given, person).config.parameters["size"] == [320, 320]
     assert "--architecture" in person.asked[0]
 

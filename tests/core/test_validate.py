@@ -15,6 +15,8 @@ from aai.core.validate import validate
 from aai.errors import InvalidFiles, NotFound, UsageError
 from tests.model_maker import onnx_bytes, value_info
 
+INT8 = 3
+
 
 @pytest.fixture()
 def folder(tmp_path: Path) -> Path:
@@ -245,6 +247,9 @@ def test_a_damaged_memory_of_what_was_told_is_a_finding_and_no_crash(folder: Pat
 def test_the_quantisation_of_an_input_is_checked(folder: Path, value: Any, words: str) -> None:
     path = folder / FILE_NAME
     document = json.loads(path.read_text())
+    whole = onnx_bytes([value_info("in", [1, 3, 24, 32], INT8)], [value_info("out", [1, 3])])
+    (folder / "net.onnx").write_bytes(whole)
+    document["model_parameters"].update(mean=[0, 0, 0], scalefactor=1)
     document["aai"]["input"] = {"dtype": "int8", "quantisation": value}
     path.write_text(json.dumps(document))
     found = errors(folder)

@@ -7,18 +7,9 @@ from importlib.util import find_spec
 from typing import Iterable, Mapping, Sequence
 
 from aai.core import machine
+from aai.core.chips import chip_obstacle
 from aai.core.packed import find_variant
 from aai.package.read import VariantEntry
-
-_BOARDS = (
-    ("orin nano", "orin-nano"),
-    ("orin nx", "orin-nx"),
-    ("agx orin", "agx-orin"),
-    ("xavier nx", "xavier-nx"),
-    ("agx xavier", "agx-xavier"),
-    ("jetson nano", "nano"),
-)
-"""What NVIDIA's boards call themselves in the device tree, and the name that `device` in a model file has for them."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +20,18 @@ class Machine:
         cpu: "x86_64", "aarch64".
         device: one of `aai.core.fields.DEVICES`; "" for any other machine.
         frameworks: frameworks whose runtime is installed.
+        chips: accelerators that networks are compiled for, of `aai.core.chips`; several of one maker where the
+            machine's files do not tell which of them it has.
     """
 
     cpu: str
     device: str = ""
     frameworks: frozenset[str] = frozenset()
+    chips: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        return ", ".join([self.cpu, *([self.device] if self.device else []), *sorted(self.frameworks)])
+        chips = [" or ".join(sorted(self.chips))] if self.chips else []
+        return ", ".join([self.cpu, *([self.device] if self.device else []), *chips, *sorted(self.frameworks)])
 
     @property
     def facts(self) -> dict[str, str]:
@@ -60,9 +55,8 @@ def this_machine(runtimes: Iterable[tuple[str, Sequence[str]]]) -> Machine:
         runtimes: (module, frameworks that it runs) of each runtime that may be installed; none is imported.
     """
     frameworks = {name for module, names in runtimes if names and _installed(module) for name in names}
-    board = machine.board().lower()
-    device = next((name for words, name in _BOARDS if words in board), "")
-    return Machine(machine.processor(), device, frozenset(frameworks))
+    chips = machine.hailo_chips() | ({"edgetpu"} if machine.edge_tpu() else frozenset())
+    return Machine(machine.processor(), machine.jetson(), frozenset(frameworks), chips)
 
 
 def choose_variant(entries: Sequence[VariantEntry], here: Machine, wanted: str | None = None) -> Choice:
@@ -101,10 +95,8 @@ def _obstacle(target: Mapping[str, str], here: Machine) -> str:
     for name, value in here.facts.items():
         if target.get(name, value) != value:
             return f"it is for {name} {target[name]}"
-    if target.get("chip"):
-        # No file of a Hailo driver that was looked at tells hailo8 from hailo8l: it is for a person to say.
-        return f"it is for chip {target['chip']}"
-    return ""
+    chip = target.get("chip")
+    return chip_obstacle(chip, here.chips) if chip else ""
 
 
 def _obstacles(entries: Sequence[VariantEntry], here: Machine) -> list[str]:
@@ -112,7 +104,10 @@ def _obstacles(entries: Sequence[VariantEntry], here: Machine) -> list[str]:
 
 
 def _matches(target: Mapping[str, str], here: Machine) -> list[str]:
-    return [f"{name} {value}" for name, value in here.facts.items() if value and target.get(name) == value]
+    known = [f"{name} {value}" for name, value in here.facts.items() if value and target.get(name) == value]
+    chip = target.get("chip")
+    # What has got this far has no obstacle: its chip is here.
+    return [*known, f"chip {chip}"] if chip else known
 
 
 def _installed(module: str) -> bool:

@@ -36,7 +36,8 @@ class Inspection:
         outputs: outputs of the network.
         facts: field name -> what the files tell. Names are those of `aai.core.fields` (size, purpose, mean, ...) and of
             the `aai` section: "decoder" (a dict with "name"), "input" (a dict with resize, anchor, pad, std, layout,
-            dtype, colour), "classes" (the number), "labels" (a list of names).
+            dtype, quantisation, colour), "target" (a dict with the "chip" that the file is compiled for), "classes"
+            (the number), "labels" (a list of names).
         metadata: what the exporter wrote about the model, as text.
         details: further structure for `aai model inspect`: opset, producer, layers, anchors, parameter count.
         extra_files: further files that belong to the model (ONNX external data), absolute.

@@ -67,7 +67,7 @@ def test_the_cfg_that_fits_is_taken_among_several(tmp_path: Path) -> None:
     (tmp_path / "wide.cfg").write_text(CFG.replace("filters=4", "filters=8"))
     facts = find_files(tmp_path, {})
     assert facts["config_file"].value == "deep.cfg"
-    assert facts["config_file"].source == "as long as yolo.weights is"
+    assert facts["config_file"].source == "the network of yolo.weights"
     (tmp_path / "twin.cfg").write_text(CFG)
     with pytest.raises(UsageError, match="3 files that could be the structure"):
         find(tmp_path)
@@ -130,15 +130,17 @@ def test_openvino_files_belong_together(tmp_path: Path) -> None:
         find(tmp_path, model_file="m.xml")
 
 
-@pytest.mark.parametrize("content", ["hef", "?", "text"])
+@pytest.mark.parametrize("content", ["?", "text"])
 def test_a_bin_file_is_what_the_user_says_it_is(tmp_path: Path, content: str) -> None:
-    put(tmp_path, **{"newHailoModel.bin": content, "newHailoModel.names": "text"})
-    for given in ({"model_file": "newHailoModel.bin"}, {}):
-        found = find(tmp_path, framework_type="hailo", **given)
-        assert found["model_file"] == "newHailoModel.bin"
-        assert found["label_file"] == "newHailoModel.names"
-    report = inspect_model("hailo", tmp_path / "newHailoModel.bin")
-    assert report.not_read.startswith("there is no reader for Hailo HEF files yet")
+    put(tmp_path, **{"newModel.bin": content, "newModel.names": "text"})
+    for framework in ("hailo", "tensor-rt"):
+        for given in ({"model_file": "newModel.bin"}, {}):
+            found = find(tmp_path, framework_type=framework, **given)
+            assert found["model_file"] == "newModel.bin"
+            assert found["label_file"] == "newModel.names"
+    assert "no sign of a TensorRT engine" in inspect_model("tensor-rt", tmp_path / "newModel.bin").not_read
+    with pytest.raises(BadWeights, match="not a Hailo HEF"):
+        inspect_model("hailo", tmp_path / "newModel.bin")
 
 
 def test_a_framework_that_the_content_contradicts_is_refused_with_both(tmp_path: Path) -> None:
