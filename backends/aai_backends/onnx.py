@@ -10,18 +10,14 @@ import onnxruntime as ort
 from aai.errors import AaiError, BadWeights
 from aai.ports import Capabilities, TensorSpec
 from aai_backends._files import check_file
+from aai_backends._onnx_providers import PROVIDERS, Choice, choose, providers_of
+from aai_backends._shapes import closed, fits, no_output, wrong_input
 
 if TYPE_CHECKING:
     from aai.ports import LoadOptions, ModelFiles
 
     Array = np.ndarray[Any, Any]
 
-_PROVIDERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "CPU": ("CPUExecutionProvider", {}),
-    "NVIDIA": ("CUDAExecutionProvider", {}),
-    "NVIDIA_FP16": ("TensorrtExecutionProvider", {"trt_fp16_enable": True}),
-    "GPU": ("OpenVINOExecutionProvider", {"device_type": "GPU"}),
-}
 _DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -47,7 +43,8 @@ class OnnxBackend:
 
     Args:
         files: the .onnx file; external data lies beside it.
-        options: accelerator CPU, NVIDIA (CUDA), NVIDIA_FP16 (TensorRT) or GPU (OpenVINO), threads, outputs.
+        options: accelerator CPU, NVIDIA (CUDA), NVIDIA_FP16 (TensorRT), GPU or NPU (OpenVINO), threads, outputs. The
+            default is CUDA where it and a GPU are here, else the CPU; `accelerator_reason` says why.
 
     Raises:
         BadWeights: the file is no ONNX model that onnxruntime can load.
@@ -56,23 +53,24 @@ class OnnxBackend:
 
     capabilities = Capabilities(
         engines=("ONNX_RT",),
-        accelerators=tuple(_PROVIDERS),
+        accelerators=tuple(PROVIDERS),
         precisions=("float32", "float16", "uint8"),
         dynamic_batch=True,
     )
 
     def __init__(self, files: ModelFiles, options: LoadOptions) -> None:
         self.engine = f"onnxruntime {ort.__version__}"
-        self.accelerator = "CPU" if options.accelerator == "DEFAULT" else options.accelerator
         self._path = check_file(files.model, "model file")
-        self._session: Any = _open(self._read(files), str(self._path), self.accelerator, options)
+        found = _open(self._read(files), str(self._path), choose(options.accelerator), options)
+        self._session: Any = found[0]
+        self.accelerator, self.accelerator_reason = found[1:]
         self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self.outputs = _chosen(
             tuple(_spec(node) for node in self._session.get_outputs()), options.outputs, str(self._path)
         )
         self._shapes = {spec.name: spec.shape for spec in self.inputs}
         if len(self.inputs) == 1 and options.input_shape:
-            self._shapes[self.inputs[0].name] = _closed(self.inputs[0].shape, options.input_shape)
+            self._shapes[self.inputs[0].name] = closed(self.inputs[0].shape, options.input_shape)
         self._binding = self._session.io_binding()
         self._bound: dict[str, Array] = {}
         self._fixed: dict[str, Array] = {}
@@ -107,14 +105,8 @@ class OnnxBackend:
 
     def _bind(self, spec: TensorSpec, tensor: Array) -> None:
         wanted = self._shapes[spec.name]
-        fits = len(wanted) == tensor.ndim and all(w is None or w == h for w, h in zip(wanted, tensor.shape))
-        if not fits or (spec.dtype and tensor.dtype != spec.dtype):
-            raise AaiError(
-                f"the input {spec.name} takes {spec.dtype} {_text(wanted)}, and was given "
-                f"{tensor.dtype} {_text(tensor.shape)}",
-                str(self._path),
-                "let the weights be read again: aai model configure",
-            )
+        if not fits(wanted, tensor.shape) or (spec.dtype and tensor.dtype != spec.dtype):
+            raise wrong_input(spec.name, spec.dtype, wanted, tensor, str(self._path))
         data = np.ascontiguousarray(tensor)
         self._binding.bind_input(spec.name, "cpu", 0, data.dtype.type, data.shape, data.ctypes.data)
         # A copy is bound for this call only: the caller's array may change until the next one.
@@ -137,17 +129,15 @@ class OnnxBackend:
         return found
 
 
-def _open(model: str | bytes, path: str, accelerator: str, options: LoadOptions) -> Any:
-    provider, settings = _provider(accelerator)
+def _open(model: str | bytes, path: str, choice: Choice, options: LoadOptions) -> tuple[Any, str, str]:
+    """The session, the accelerator that it runs on, and why."""
+    providers = providers_of(choice.accelerator, options.precision)
     session_options = ort.SessionOptions()
     session_options.log_severity_level = _FATAL
     session_options.intra_op_num_threads = options.threads
     if options.shared_cores:
         session_options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     ort.set_default_logger_severity(_FATAL)
-    providers = [(provider, settings)]
-    if provider != "CPUExecutionProvider":
-        providers.append(("CPUExecutionProvider", {}))
     try:
         session = ort.InferenceSession(model, session_options, providers=providers)
     # onnxruntime's exceptions have no base class of their own.
@@ -158,25 +148,15 @@ def _open(model: str | bytes, path: str, accelerator: str, options: LoadOptions)
             "export it again, or see: aai model inspect FILE",
         ) from error
     started = session.get_providers()[0]
-    if started != provider:
-        raise AaiError(
-            f"the accelerator {accelerator} could not be started: onnxruntime fell back to {started}",
-            path,
-            "check the driver and the libraries of the accelerator, or use accelerator CPU",
-        )
-    return session
-
-
-def _provider(accelerator: str) -> tuple[str, dict[str, Any]]:
-    available = ort.get_available_providers()
-    here = [name for name, (provider, _) in _PROVIDERS.items() if provider in available]
-    if accelerator not in here:
-        raise AaiError(
-            f"onnxruntime has no accelerator {accelerator} here",
-            f"onnxruntime {ort.__version__}: {', '.join(available)}",
-            f"use one of: {', '.join(here)}; NVIDIA comes with onnxruntime-gpu, GPU with onnxruntime-openvino",
-        )
-    return _PROVIDERS[accelerator]
+    if started == providers[0][0]:
+        return session, choice.accelerator, choice.reason
+    if choice.may_fall_back:
+        return session, "CPU", f"{choice.reason}, but CUDA could not be started: check its driver and libraries"
+    raise AaiError(
+        f"the accelerator {choice.accelerator} could not be started: onnxruntime fell back to {started}",
+        path,
+        "check the driver and the libraries of the accelerator, or use accelerator CPU",
+    )
 
 
 def _spec(node: Any) -> TensorSpec:
@@ -190,20 +170,8 @@ def _chosen(outputs: tuple[TensorSpec, ...], names: tuple[str, ...], path: str) 
     by_name = {spec.name: spec for spec in outputs}
     missing = [name for name in names if name not in by_name]
     if missing:
-        raise AaiError(
-            f"the network has no output {', '.join(missing)}",
-            f"{path}, output_layer_names",
-            f"its outputs are: {', '.join(by_name)}",
-        )
+        raise no_output(missing, list(by_name), path)
     return tuple(by_name[name] for name in names)
-
-
-def _closed(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> tuple[int | None, ...]:
-    """`shape` with its open axes as in `wanted`, where both have the same number of axes."""
-    if len(shape) != len(wanted):
-        return shape
-    # The batch axis stays open.
-    return (shape[0], *(there if there is not None else ours for there, ours in zip(shape[1:], wanted[1:])))
 
 
 def _is_fixed(spec: TensorSpec) -> bool:
@@ -214,7 +182,3 @@ def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     # "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from x failed:Protobuf parsing failed."
     return text.split(" : ", 2)[-1] if text.startswith("[ONNXRuntimeError]") else text or type(error).__name__
-
-
-def _text(shape: tuple[int | None, ...]) -> str:
-    return "x".join("?" if length is None else str(length) for length in shape)

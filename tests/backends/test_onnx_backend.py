@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Callable, Sequence
 
 import numpy as np
+import onnxruntime
 import pytest
 from backend_conformance import BackendConformance, Sample
 
@@ -117,3 +120,71 @@ def test_onnxruntime_prints_nothing_when_it_fails(tmp_path: Path, capfd: pytest.
     with pytest.raises(BadWeights):
         OnnxBackend(ModelFiles(path), LoadOptions(threads=0))
     assert capfd.readouterr().err == ""
+
+
+class _Session:
+    """onnxruntime's session as far as starting it goes: it falls back to the CPU, as the real one does."""
+
+    starts: tuple[str, ...] = ()
+    made: list[list[Any]]
+
+    def __init__(self, model: str, options: Any, providers: list[Any]) -> None:
+        type(self).made.append(providers)
+        names = [name for name, _ in providers]
+        self.providers = [name for name in names if name in self.starts or name == CPU]
+        self.real = onnxruntime.InferenceSession(model, providers=[CPU])
+
+    def get_providers(self) -> list[str]:
+        return self.providers
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+
+@pytest.fixture()
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+    """Loads a network on a machine of this kind, and tells what the session was made with."""
+
+    def load(providers: list[str], starts: Sequence[str], gpu: str, **options: Any) -> Any:
+        fake = type("Session", (_Session,), {"starts": tuple(starts), "made": []})
+        stand_in = SimpleNamespace(**{name: getattr(onnxruntime, name) for name in ("SessionOptions", "__version__")})
+        stand_in.InferenceSession, stand_in.set_default_logger_severity = fake, lambda level: None
+        stand_in.get_available_providers = lambda: providers
+        monkeypatch.setattr("aai_backends.onnx.ort", stand_in)
+        monkeypatch.setattr("aai_backends._onnx_providers.ort", stand_in)
+        monkeypatch.setattr("aai_backends._onnx_providers.nvidia_gpu", lambda: gpu)
+        return OnnxBackend(ModelFiles(_network(tmp_path)), LoadOptions(**options)), fake.made[-1]
+
+    return load
+
+
+def test_the_gpu_is_the_default_where_it_and_its_provider_are_here(machine: Callable[..., Any]) -> None:
+    network, made = machine([CUDA, CPU], [CUDA], "/dev/nvidia0")
+    assert (network.accelerator, network.accelerator_reason) == ("NVIDIA", "a GPU is here (/dev/nvidia0)")
+    assert [name for name, _ in made] == [CUDA, CPU]
+    assert made[0][1] == {"use_tf32": "0"}
+    assert machine([CUDA, CPU], [CUDA], "", accelerator="NVIDIA", precision="float16")[1][0][1] == {}
+
+
+def test_the_cpu_is_the_default_otherwise_and_it_says_why(machine: Callable[..., Any]) -> None:
+    for providers, starts, gpu, reason in (
+        ([CPU], [], "", ""),
+        ([CPU], [], "/dev/nvidia0", "onnxruntime has no CUDA: onnxruntime-gpu"),
+        ([CUDA, CPU], [CUDA], "", "no NVIDIA GPU is here"),
+        ([CUDA, CPU], [], "/dev/nvidia0", "CUDA could not be started"),
+    ):
+        network, _ = machine(providers, starts, gpu)
+        assert network.accelerator == "CPU"
+        assert reason in network.accelerator_reason
+        assert bool(reason) == bool(network.accelerator_reason)
+
+
+def test_an_accelerator_that_is_asked_for_and_does_not_start_is_an_error(machine: Callable[..., Any]) -> None:
+    with pytest.raises(AaiError, match="NVIDIA could not be started"):
+        machine([CUDA, CPU], [], "/dev/nvidia0", accelerator="NVIDIA")
+    with pytest.raises(AaiError, match="no accelerator GPU here") as caught:
+        machine([CUDA, CPU], [], "", accelerator="GPU")
+    assert "CPU, NVIDIA" in str(caught.value.fix)
