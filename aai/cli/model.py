@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -166,6 +166,9 @@ def predict(
 ) -> int:
     r"""Run a model on pictures and print what it sees; boxes are x1, y1, x2, y2 in pixels of the picture.
 
+    Objects, classes, key points of bodies, the share of each class of pixels, or how alike the pictures are: by the
+    purpose of the model.
+
     The model is a folder, or an id that is installed in this app. A picture that can't be read is reported, the others
     are run, and the exit code is 1.
 
@@ -174,6 +177,7 @@ def predict(
       aai model predict . photo.jpg
       aai model predict acme/detector *.jpg --save out --json
     """
+    from aai.cli.predictions import print_likeness, print_predictions
     from aai.vision.predict import predict as run_model
 
     document = run_model(
@@ -192,21 +196,13 @@ def predict(
     out.note(f"engine: {document['engine']}, {document['accelerator']}: {document['engine_reason']}")
     for result in document["results"]:
         out.line(f"{result['image']}: {result['width']}x{result['height']}, {1000 * result['duration_s']:.1f} ms")
-        _print_predictions(out, result["predictions"])
-        if result.get("saved"):
-            out.note(f"annotated: {result['saved']}")
+        print_predictions(out, result)
+        for name, what in (("saved", "annotated"), ("class_map", "class of each pixel")):
+            if name in result:
+                out.note(f"{what}: {result[name]}")
+    if document["results"] and "embedding" in document["results"][0]:
+        print_likeness(out, document["results"])
     for failure in document.get("failed", ()):
         error = failure["error"]
         out.warn(f"{error['what']}\n  where: {error['where'] or failure['image']}")
     return 1 if document.get("failed") else 0
-
-
-def _print_predictions(out: Output, predictions: Sequence[dict[str, Any]]) -> None:
-    rows: list[list[object]] = [[p["label"], f"{p['confidence']:.2f}"] for p in predictions]
-    if any("box" in prediction for prediction in predictions):
-        boxes = [" ".join(f"{value:.0f}" for value in prediction["box"]) for prediction in predictions]
-        out.table(["LABEL", "CONFIDENCE", "BOX"], [[*row, box] for row, box in zip(rows, boxes)])
-    elif rows:
-        out.table(["LABEL", "CONFIDENCE"], rows)
-    else:
-        out.line("nothing found")

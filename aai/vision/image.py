@@ -130,6 +130,25 @@ def write_image(path: PathLike, image: Array) -> Path:
     return path
 
 
+def write_classes(path: PathLike, class_map: Array) -> Path:
+    """Writes class numbers as a grey picture, PNG, through a temporary file and a rename. Returns its path.
+
+    Args:
+        path: file to write, .png.
+        class_map: (H, W) uint8 or uint16; the numbers stand in the file as they are.
+
+    Raises:
+        BadImage: not such a map.
+        StorageFailed, NotAllowed: the file can't be written.
+    """
+    path = Path(path)
+    if class_map.ndim != 2 or not class_map.size or class_map.dtype not in (np.uint8, np.uint16):
+        raise BadImage(f"a map of {class_map.dtype} and shape {class_map.shape} is no map of classes", str(path))
+    _, data = cv2.imencode(".png", class_map)
+    write_bytes(path, data.tobytes())
+    return path
+
+
 def resize_into(image: Array, out: Array) -> None:
     """Stretches `image` over the whole of `out`, bilinear, as `cv2.dnn.blobFromImage` does.
 

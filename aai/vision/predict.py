@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, Sequence
 
 from aai.errors import AaiError, BadImage, NotAllowed, NotFound, StorageFailed, UsageError
-from aai.vision.image import read_image, write_image
+from aai.vision.image import read_image, write_classes, write_image
 from aai.vision.model_folder import ModelName, find_model
+from aai.vision.results import SemanticSegmentationResults
 from aai.vision.services import SERVICES, Service
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ def predict(
 
     Returns:
         {"model", "version", "engine", "engine_reason", "accelerator", "results": [{"image", "width", "height",
-        "duration_s", "predictions"}]}; with `save` each result has "saved", the path of the copy. See
-        `ObjectDetectionResults.as_dict`. A picture that can't be read does not keep the others from being run: it
+        "duration_s", "predictions"}]}; with `save` each result has "saved", the path of the copy, and one of a
+        segmentation "class_map", the path of a grey PNG with the class of each pixel. What a prediction is stands at
+        `as_dict` of each purpose's results. A picture that can't be read does not keep the others from being run: it
         stands in "failed", {"image", "error"}, which is only there when there is one.
 
     Raises:
@@ -97,19 +99,23 @@ def service_for(model: ModelName | ModelConfig) -> Service:
 def copy_paths(images: Sequence[Path], folder: Path) -> list[Path]:
     """A file name in `folder` for each image, all different, none of them one of the images."""
     taken = {path.resolve() for path in images}
-    copies = []
-    for image in images:
-        extension = image.suffix if image.suffix.lower() in _WRITTEN else ".png"
-        number = 1
-        while True:
-            tail = f"-{number}" if number > 1 else ""
-            copy = folder / f"{image.stem}-predicted{tail}{extension}"
-            if copy.resolve() not in taken:
-                break
-            number += 1
-        taken.add(copy.resolve())
-        copies.append(copy)
-    return copies
+    return [
+        _free_path(
+            folder, f"{image.stem}-predicted", image.suffix if image.suffix.lower() in _WRITTEN else ".png", taken
+        )
+        for image in images
+    ]
+
+
+def _free_path(folder: Path, stem: str, extension: str, taken: set[Path]) -> Path:
+    """STEM.EXT in `folder`, or STEM-2.EXT and so on, not one of `taken`; is taken from now on."""
+    number = 1
+    while True:
+        path = folder / f"{stem}{f'-{number}' if number > 1 else ''}{extension}"
+        if path.resolve() not in taken:
+            taken.add(path.resolve())
+            return path
+        number += 1
 
 
 def _predict_all(
@@ -118,22 +124,24 @@ def _predict_all(
     """The result of each picture that can be read, its marked copy written where `copies` are given; and the others."""
     results = []
     failures: list[tuple[Path, AaiError]] = []
+    taken = {path.resolve() for path in (*paths, *copies)}
     for number, path in enumerate(paths):
         try:
-            result, marked = _predict_one(service, path, confidence, overlap)
+            image = read_image(path)
+            found = service.run(image, confidence, overlap)
         except (BadImage, NotFound, NotAllowed, StorageFailed) as error:
             failures.append((path, error))
             continue
-        if copies:
-            result["saved"] = str(write_image(copies[number], marked()))
-        results.append(result)
+        size = {"width": image.shape[1], "height": image.shape[0]}
+        saved = _save(service, image, found, copies[number], taken) if copies else {}
+        results.append({"image": str(path), **size, **found.as_dict(), **saved})
     return results, failures
 
 
-def _predict_one(
-    service: Service, path: Path, confidence: float, overlap: float
-) -> tuple[dict[str, Any], Callable[[], Array]]:
-    image = read_image(path)
-    found = service.run(image, confidence, overlap)
-    head = {"image": str(path), "width": image.shape[1], "height": image.shape[0]}
-    return {**head, **found.as_dict()}, lambda: service.draw(image, found)
+def _save(service: Service, image: Array, found: Any, copy: Path, taken: set[Path]) -> dict[str, str]:
+    """Writes the copy with what was found drawn in, and a map of classes beside it; gives their paths."""
+    saved = {"saved": str(write_image(copy, service.draw(image, found)))}
+    if isinstance(found, SemanticSegmentationResults):
+        path = _free_path(copy.parent, f"{copy.stem}-classes", ".png", taken)
+        saved["class_map"] = str(write_classes(path, found.class_map))
+    return saved

@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
+import numpy as np
+
+from aai.vision.results.export import category_id, supervision
+
 if TYPE_CHECKING:
     from aai.vision.image import Array
+    from aai.vision.results.export import CategoryIds
 
 
 @dataclass
@@ -72,3 +77,28 @@ class ClassificationResults:
                 for score, class_id in zip(self.scores.tolist(), self.class_ids.tolist())
             ],
         }
+
+    def to_coco(self, image_id: int, category_ids: CategoryIds = None) -> list[dict[str, Any]]:
+        """An entry for each class in the manner of COCO's results, which know no classes of whole images.
+
+        Args:
+            image_id: the image's number in the data set.
+            category_ids: category of each class, as a list or a mapping; None where they are the same.
+
+        Raises:
+            UsageError: a class has no category.
+        """
+        return [
+            {"image_id": image_id, "category_id": category_id(class_id, category_ids), "score": score}
+            for score, class_id in zip(self.scores.tolist(), self.class_ids.tolist())
+        ]
+
+    def to_supervision(self) -> Any:
+        """A `supervision.Classifications`.
+
+        Raises:
+            BackendUnavailable: the package supervision is not installed.
+        """
+        return supervision().Classifications(
+            class_id=self.class_ids.astype(int), confidence=self.scores.astype(np.float32)
+        )

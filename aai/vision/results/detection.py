@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
+import numpy as np
+
 from aai.vision.results.bounding_box import BoundingBox
+from aai.vision.results.export import category_id, corner_and_size, supervision
 
 if TYPE_CHECKING:
     from aai.vision.image import Array
+    from aai.vision.results.export import CategoryIds
 
 
 @dataclass
@@ -86,3 +90,36 @@ class ObjectDetectionResults:
                 for box, score, class_id in zip(self.boxes_xyxy.tolist(), self.scores.tolist(), self.class_ids.tolist())
             ],
         }
+
+    def to_coco(self, image_id: int, category_ids: CategoryIds = None) -> list[dict[str, Any]]:
+        """An entry of COCO's detection results for each object: image_id, category_id, bbox (x, y, w, h) and score.
+
+        Args:
+            image_id: the image's number in the data set.
+            category_ids: category of each class, as a list or a mapping; None where they are the same.
+
+        Raises:
+            UsageError: a class has no category.
+        """
+        return [
+            {
+                "image_id": image_id,
+                "category_id": category_id(class_id, category_ids),
+                "bbox": corner_and_size(box),
+                "score": score,
+            }
+            for box, score, class_id in zip(self.boxes_xyxy.tolist(), self.scores.tolist(), self.class_ids.tolist())
+        ]
+
+    def to_supervision(self) -> Any:
+        """A `supervision.Detections`, with the labels as `data["class_name"]`.
+
+        Raises:
+            BackendUnavailable: the package supervision is not installed.
+        """
+        return supervision().Detections(
+            xyxy=self.boxes_xyxy.astype(np.float32).reshape(-1, 4),
+            confidence=self.scores.astype(np.float32),
+            class_id=self.class_ids.astype(int),
+            data={"class_name": np.array([self._label(class_id) for class_id in self.class_ids.tolist()], str)},
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple, Sequence
 
 import numpy as np
@@ -145,13 +146,20 @@ class PoseEstimationResults:
         Raises:
             BackendUnavailable: the package supervision is not installed.
         """
+        kind = supervision().KeyPoints
+        if not len(self):
+            return kind.empty()
         there = (self.points >= 0).all(axis=2, keepdims=True)
-        return supervision().KeyPoints(
-            xy=np.where(there, self.points, 0).astype(np.float32),
-            keypoint_confidence=self.point_scores.astype(np.float32),
-            detection_confidence=self.scores.astype(np.float32),
-            class_id=np.full(len(self), PERSON),
-        )
+        given = {
+            "xy": np.where(there, self.points, 0).astype(np.float32),
+            "class_id": np.full(len(self), PERSON),
+            "confidence": self.point_scores.astype(np.float32),
+        }
+        # Newer versions tell the scores of points from those of bodies.
+        if "keypoint_confidence" in signature(kind).parameters:
+            given["keypoint_confidence"] = given.pop("confidence")
+            given["detection_confidence"] = self.scores.astype(np.float32)
+        return kind(**given)
 
     def _pose(self, row: int) -> Pose:
         points = {

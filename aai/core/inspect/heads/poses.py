@@ -67,7 +67,7 @@ def _yolo_pose(question: Question) -> Head | None:
         classes = 1 if listed else (depth or 0) - 4 - length
         fits = depth == 6 + length if listed else classes >= 1
         on_grids = rows is not None and match_grids(rows, question.closed_size, 1)
-        told = notes.task == "pose" or (not settings and depth == 5 + length and len(notes.labels or " ") == 1)
+        told = notes.task == "pose" or (not settings and depth == 5 + length and len(notes.labels or ("body",)) == 1)
         if not (fits and told) or bool(on_grids) == (listed and rows is not None) or (listed and rows is None):
             continue
         size = on_grids[1] if on_grids and not question.closed_size else None
