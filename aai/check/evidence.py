@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from aai.check import verdict as verdicts
 from aai.check.accuracy import LabelledPhotos, check_kind
@@ -19,7 +19,8 @@ from aai.package.digest import package_file
 
 if TYPE_CHECKING:
     from aai.check.runner import Runner
-    from aai.core.model_config import ModelConfig
+    from aai.core.inspect.report import Fact
+    from aai.core.model_config import InputRecipe, ModelConfig
 
 ENOUGH_TO_SPLIT = 10
 """Labelled photos from which one half chooses and the other half reports."""
@@ -85,12 +86,29 @@ class Evidence:
         return document
 
 
-def margin_for(config: ModelConfig) -> float:
-    """How much better another pre-processing must be than the configured one.
+@dataclass(frozen=True)
+class Prior:
+    """What is known of the pre-processing before a photo is looked at.
+
+    Args:
+        margin: how much better another one must be than the configured one.
+        told: what the files tell; None where they tell nothing.
+    """
+
+    margin: float = verdicts.MARGIN_OF_A_GUESS
+    told: InputRecipe | None = None
+
+
+def prior_for(config: ModelConfig, configured: InputRecipe) -> Prior:
+    """What the files of a model tell of its pre-processing, and how much the configured one counts.
 
     What the family of the network says, or a person, weighs more than a guess. It is a guess where the weights give
     exactly the configured values and call them one, and where the values are the format's defaults, which nobody need
     have said, and which the weights do not give.
+
+    Args:
+        config: of the model.
+        configured: its pre-processing, as it is in use.
     """
     try:
         weights = config.file("model_file")
@@ -104,13 +122,27 @@ def margin_for(config: ModelConfig) -> float:
     certain = all(fact is not None and fact.certain for fact in told)
     default = all(value in (None, BY_NAME[name].default) for name, value in zip(_COLOUR_FIELDS, values))
     guessed = not certain if as_told else default
-    return verdicts.MARGIN_OF_A_GUESS if guessed else verdicts.MARGIN_OF_KNOWLEDGE
+    margin = verdicts.MARGIN_OF_A_GUESS if guessed else verdicts.MARGIN_OF_KNOWLEDGE
+    return Prior(margin, _told_recipe(facts, configured))
+
+
+def _told_recipe(facts: Mapping[str, Fact], configured: InputRecipe) -> InputRecipe | None:
+    if any(name not in facts for name in _COLOUR_FIELDS):
+        return None
+    section = facts["input"].value if "input" in facts else {}
+    return replace(
+        configured,
+        mean=tuple(float(value) for value in facts["mean"].value),
+        scalefactor=float(facts["scalefactor"].value),
+        swaprb=bool(facts["swaprb"].value),
+        std=tuple(float(value) for value in section.get("std") or ()),
+    )
 
 
 def by_answers(
     runner: Runner,
     photos: Sequence[Photo],
-    margin: float,
+    prior: Prior,
     deadline: float = float("inf"),
     progress: Progress = no_progress,
 ) -> Evidence:
@@ -119,8 +151,8 @@ def by_answers(
     The way to resize is left as it is. From a dozen photos it can't be told which is right without labels: of the
     usual ways most give about the same boxes, and a crop or a stretch makes objects larger, which scores well.
     """
-    searched = search(runner, colour_candidates(runner.configured), photos, deadline, progress)
-    verdict = judge(searched.tried, margin)
+    searched = search(runner, colour_candidates(runner.configured, prior.told), photos, deadline, progress)
+    verdict = judge(searched.tried, prior.margin)
     rows = [
         {
             "name": tried.name,
@@ -139,7 +171,7 @@ def by_answers(
         searched.candidates[verdict.chosen],
         searched.candidates[verdict.rival] if verdict.rival is not None else None,
         searched.photos,
-        margin=margin,
+        margin=prior.margin,
         stopped=searched.stopped,
         softmax=runner.logits,
     )
@@ -148,6 +180,7 @@ def by_answers(
 def by_labels(
     runner: Runner,
     labelled: LabelledPhotos,
+    prior: Prior,
     deadline: float = float("inf"),
     progress: Progress = no_progress,
 ) -> Evidence:
@@ -169,7 +202,7 @@ def by_labels(
         MARGIN_OF_LABELS if split else 3 * MARGIN_OF_LABELS,
     )
     try:
-        for number, candidate in enumerate(colour_candidates(runner.configured)):
+        for number, candidate in enumerate(colour_candidates(runner.configured, prior.told)):
             work.start(candidate) if not number else work.consider(candidate)
         work.step()
         for candidate in resize_candidates(work.chosen.recipe, crop=runner.classifies):

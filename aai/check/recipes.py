@@ -32,12 +32,20 @@ class Candidate:
     configured: bool = False
 
 
-def colour_candidates(configured: InputRecipe) -> list[Candidate]:
+def colour_candidates(configured: InputRecipe, told: InputRecipe | None = None) -> list[Candidate]:
     """The configured recipe first, then every usual normalisation in both channel orders, resized in the same way.
 
     A network that takes whole numbers gets pixel values, or what its quantisation says: there only the order is open.
+
+    Args:
+        configured: what the model has now.
+        told: what its files tell, which comes second where it is something else.
     """
     found = [Candidate(name_of(configured), configured, True)]
+    if told is not None:
+        told = replace(told, resize=configured.resize, anchor=configured.anchor, pad=configured.pad)
+        if not is_same(told, configured):
+            found.append(Candidate(name_of(told), told))
     if configured.dtype in ("uint8", "int8"):
         values: dict[str, dict[str, Any]] = {"": {}}
     else:

@@ -13,7 +13,7 @@ from aai.check.accuracy import LabelledPhotos, check_kind, labelled_photos, meas
 from aai.check.answers import OVERLAP, Answer, answer_of
 from aai.check.datasets import read_labels
 from aai.check.doubts import constancy_doubts, doubts_of, share_outside, swap_doubt
-from aai.check.evidence import apply, by_answers, by_labels, margin_for
+from aai.check.evidence import apply, by_answers, by_labels, prior_for
 from aai.check.photos import Photo, photos_of, picture_files
 from aai.check.recipes import Candidate, as_dict, name_of, swapped
 from aai.check.report import Report, Request
@@ -129,11 +129,12 @@ class _Check:
 
     def _tune(self, runner: Runner, photos: Sequence[Photo], labelled: LabelledPhotos | None) -> Runner:
         """Searches, and puts what was chosen into the configuration and into use."""
+        prior = prior_for(self.config, runner.configured)
         deadline = time.monotonic() + self.request.time_limit_s
         if labelled is not None:
-            evidence = by_labels(runner, labelled, deadline, self._progress)
+            evidence = by_labels(runner, labelled, prior, deadline, self._progress)
         else:
-            evidence = by_answers(runner, photos, margin_for(self.config), deadline, self._progress)
+            evidence = by_answers(runner, photos, prior, deadline, self._progress)
         self.report.evidence = evidence
         softmax = self.config.parameters.get("softmax")
         apply(evidence, self.config)

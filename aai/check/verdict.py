@@ -27,6 +27,8 @@ SURE = 0.9
 SAME = 0.9
 """Agreement of the answers from which two pre-processings count as one."""
 _CLOSE = 0.95
+_TIE = 0.03
+"""Scores that are nearer than this count as equal: of the others, the one that is tried first is then the best."""
 _DRAWS = 2000
 
 CONFIRMED, CHANGED, UNDECIDED = "confirmed", "changed", "undecided"
@@ -74,7 +76,7 @@ class Verdict:
 
 
 def judge(tried: Sequence[Tried], margin: float) -> Verdict:
-    """What the scores say. The configured pre-processing comes first in `tried`.
+    """What the scores say. The configured pre-processing comes first in `tried`, the others by how usual they are.
 
     Args:
         tried: at least one.
@@ -85,7 +87,8 @@ def judge(tried: Sequence[Tried], margin: float) -> Verdict:
     if not others:
         reason = "none of the others gives another outcome" if len(tried) > 1 else "there is no other to try"
         return Verdict(CONFIRMED, 0, None, reason)
-    best = max(others, key=lambda number: tried[number].mean)
+    highest = max(tried[number].mean for number in others)
+    best = next(number for number in others if tried[number].mean >= (1 - _TIE) * highest)
     rival = tried[best]
     telling = max(int(np.count_nonzero(one.scores > 0)) for one in (configured, rival))
     if telling < LEAST_PHOTOS:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SMALLER = 0.85
 _GAMMA = 0.75
-_SIDES = {"left": "right", "right": "left"}
+_SIDES = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
 
 
 @dataclass(frozen=True)

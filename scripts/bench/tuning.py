@@ -33,7 +33,7 @@ from table import Row, show  # noqa: E402
 
 from aai.check.accuracy import LabelledPhotos, labelled_photos, measure  # noqa: E402
 from aai.check.datasets import read_labels  # noqa: E402
-from aai.check.evidence import Evidence, apply, by_answers, by_labels, margin_for  # noqa: E402
+from aai.check.evidence import Evidence, apply, by_answers, by_labels, prior_for  # noqa: E402
 from aai.check.photos import photos_of  # noqa: E402
 from aai.check.recipes import name_of, set_recipe  # noqa: E402
 from aai.check.runner import Runner  # noqa: E402
@@ -130,10 +130,9 @@ def judged(zoo: Path, entry: dict[str, Any], scratch: Path) -> Iterator[tuple[st
     for kind in ("photos", "from nothing"):
         if kind == "from nothing":
             config = configured(zoo, entry, scratch, from_nothing=True)
-        margin = margin_for(config)
         service = service_for(config).load(threads=1)
         runner = Runner(service, [photo.read() for photo in photos[:3]])
-        evidence = by_answers(runner, photos, margin)
+        evidence = by_answers(runner, photos, prior_for(config, service.recipe))
         service.close()
         apply(evidence, config)
         right, name = outcome(zoo, entry, config)
@@ -263,7 +262,7 @@ def with_labels(zoo: Path, entry: dict[str, Any], scratch: Path, from_nothing: b
         labelled = labelled_photos(read_labels(zoo / "datasets" / LABELLED[entry["path"]], None))
         service = service_for(config).load(threads=1)
         runner = Runner(service, [photo.read() for photo in labelled.photos[:3]])
-        evidence = by_labels(runner, labelled)
+        evidence = by_labels(runner, labelled, prior_for(config, service.recipe))
         _, held_out = labelled.halves()
         ours = accuracy(runner, evidence.chosen.recipe, held_out)
         theirs = accuracy(runner, documented(entry, service.recipe), held_out)
