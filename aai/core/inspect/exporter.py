@@ -42,18 +42,29 @@ class ExporterNotes:
         task: "detect", "classify", "segment", "pose", "obb".
         stride: the largest stride of the network.
         key_points: number of key points of a pose, and of values of each, 2 or 3.
+        head: the class of the network's last layer, "RTDETRDecoder"; newer releases write it.
+        end2end: the network chooses its boxes itself.
+        description: "Ultralytics YOLO11n model trained on ...".
     """
 
     labels: tuple[str, ...] | None = None
     size: tuple[int, int] | None = None
     task: str = ""
     stride: int | None = None
+    head: str = ""
+    end2end: bool = False
+    description: str = ""
     key_points: tuple[int, int] | None = None
 
     @property
     def ultralytics(self) -> bool:
         """Whether the notes are of Ultralytics' exporter."""
         return bool(self.task or (self.labels and self.stride))
+
+    @property
+    def rtdetr(self) -> bool:
+        """Whether the network is Ultralytics' RT-DETR."""
+        return self.head == "RTDETRDecoder" or (self.ultralytics and "rtdetr" in self.description.lower())
 
     def label_facts(self) -> dict[str, Fact]:
         """The labels as a fact, if there are any."""
@@ -82,6 +93,9 @@ def read_exporter(metadata: Mapping[str, str]) -> ExporterNotes:
         size=(size[-1], size[0]) if 1 <= len(size) <= 2 and min(size) > 0 else None,
         task=task if task in PURPOSE_OF_TASK else "",
         stride=max(stride) if stride else None,
+        head=metadata.get("head", "").strip()[:MAX_CARD_CHARACTERS],
+        end2end=metadata.get("end2end", "").strip().lower() == "true",
+        description=metadata.get("description", "").strip()[:MAX_CARD_CHARACTERS],
         key_points=(points[0], points[1]) if len(points) == 2 and points[0] > 0 and points[1] in (2, 3) else None,
     )
 

@@ -28,6 +28,7 @@ _ARITHMETIC = ("Sub", "Add", "Mul", "Div", "BatchNormalization")
 _END_PASSES_ON = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "DequantizeLinear", "Transpose")
 _LOOK_AHEAD = 100
 _LOOK_BACK = 16
+_TAIL = 40
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class GraphHints:
         normalises: True when there is arithmetic with constants of the size of pixel values (0 to 255) among them.
         end: the operator that the first output comes from, reshapes and casts left out; "" when it was not found.
         from_tensorflow: the exporter is one for TensorFlow: its networks usually take -1..1, RGB.
+        tail: the operators of the last nodes, each once, sorted.
         recipe: the pre-processing that the file or its format tells; see `recipes.Circumstances.told`.
     """
 
@@ -47,6 +49,7 @@ class GraphHints:
     end: str = ""
     from_tensorflow: bool = False
     recipe: Recipe | None = None
+    tail: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For `aai model inspect`."""
@@ -69,7 +72,10 @@ def read_hints(file: OnnxFile, image: str) -> GraphHints:
         Malformed: a node is damaged.
     """
     start, normalises = _start(file, image)
-    return GraphHints(start, normalises, _end(file), file.producer.lower().startswith(("tf2onnx", "keras")))
+    from_tensorflow = file.producer.lower().startswith(("tf2onnx", "keras"))
+    last = range(max(0, len(file.nodes) - _TAIL), len(file.nodes))
+    tail = tuple(sorted({file.node(index).operator for index in last}))
+    return GraphHints(start, normalises, _end(file), from_tensorflow, tail=tail)
 
 
 def _start(file: OnnxFile, image: str) -> tuple[tuple[str, ...], bool]:

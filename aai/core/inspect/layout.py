@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Mapping, Sequence
 
 from aai.core.inspect.exporter import read_exporter
@@ -21,6 +21,12 @@ _USUAL_SIZE = {
     "openpose": (368, 368),
     "embedding": (128, 256),
     "ssd": (300, 300),
+    "rtdetr": (640, 640),
+    "detr": (800, 800),
+    "nanodet": (320, 320),
+    "nanodet-plus": (416, 416),
+    "torchvision": (640, 640),
+    "tf-detection": (640, 640),
     "classification": (224, 224),
     "segmentation": (512, 512),
 }
@@ -94,7 +100,10 @@ def read_layout(
         told=hints.recipe,
     )
     facts["size"] = _size(image, head, notes.size)
-    facts.update(recipe_facts(usual_recipe(at), at))
+    recipe = usual_recipe(at)
+    if not head.certain and not (at.told and at.told.certain):
+        recipe = replace(recipe, certain=False)
+    facts.update(recipe_facts(recipe, at))
     if head.family == "classification":
         facts["softmax"] = _softmax(hints, notes.ultralytics)
     return facts

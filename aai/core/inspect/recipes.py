@@ -59,6 +59,40 @@ OPENPOSE = Recipe(
     scalefactor=1 / 256,
     letterbox=("top-left", 128),
 )
+RTDETR = Recipe("what RT-DETR networks take: 0 to 1, RGB, stretched", scalefactor=PER_255, swaprb=True)
+NANODET_PLUS = Recipe(
+    "what NanoDet-Plus networks take: ImageNet's mean and standard deviation, BGR, stretched",
+    mean=IMAGENET_MEAN[::-1],
+    std=(57.375, 57.12, 58.395),
+)
+NANODET = replace(
+    NANODET_PLUS,
+    source="what NanoDet networks take: ImageNet's mean and standard deviation, BGR, letterbox centred in black",
+    letterbox=("center", 0),
+)
+MEDIAPIPE = Recipe(
+    "what MediaPipe's detectors take: -1 to 1, RGB, letterbox centred in black",
+    mean=(127.5, 127.5, 127.5),
+    scalefactor=1 / 127.5,
+    swaprb=True,
+    letterbox=("center", 0),
+)
+ULTRA_FACE = Recipe(
+    "what Ultra-Light-Fast and SSDs from PyTorch take: (pixel - 127) / 128, RGB, stretched",
+    mean=(127, 127, 127),
+    scalefactor=1 / 128,
+    swaprb=True,
+)
+DETR = Recipe(
+    "what DETR networks take: ImageNet's mean and standard deviation, RGB; a fixed input is filled by stretching",
+    mean=IMAGENET_MEAN,
+    scalefactor=PER_255,
+    std=IMAGENET_STD,
+    swaprb=True,
+)
+TORCHVISION = Recipe("what torchvision's detectors take: 0 to 1, RGB, stretched", scalefactor=PER_255, swaprb=True)
+TF_DETECTION = Recipe("what the TensorFlow Object Detection API's exports take: 0 to 255, RGB, stretched", swaprb=True)
+BOXES_LABELS = Recipe("a guess for Open Model Zoo's detectors: 0 to 255, BGR, stretched", certain=False)
 SSD = Recipe("a guess for SSD: 0 to 255, BGR, stretched", certain=False)
 DARKNET = Recipe("what Darknet networks take: 0 to 1, RGB, stretched", scalefactor=PER_255, swaprb=True)
 IMAGENET = Recipe(
@@ -110,6 +144,16 @@ _OF_FAMILY = {
     "movenet": MOVENET,
     "openpose": OPENPOSE,
     "ssd": SSD,
+    "yolov10": ULTRALYTICS,
+    "rtdetr": RTDETR,
+    "detr": DETR,
+    "nanodet": NANODET,
+    "nanodet-plus": NANODET_PLUS,
+    "mediapipe": MEDIAPIPE,
+    "ultraface": ULTRA_FACE,
+    "torchvision": TORCHVISION,
+    "tf-detection": TF_DETECTION,
+    "boxes-labels": BOXES_LABELS,
 }
 """Families that come with a recipe of their own; the others go by what else is known."""
 _DIFFERS_BY_FORMAT = ("ssd",)
@@ -171,7 +215,7 @@ def _without_being_told(at: Circumstances) -> Recipe:
 
 def recipe_facts(recipe: Recipe, at: Circumstances) -> dict[str, Fact]:
     """The recipe as facts: mean, scalefactor, swaprb, crop, and in "input" what only our own section can say."""
-    raw = at.dtype in ("uint8", "int8")
+    raw = at.dtype in ("uint8", "int8", "int32")
     source, certain = recipe.source, recipe.certain
     if raw:
         source, certain = f"input {at.tensor} takes {at.dtype}: pixel values as they are", True
@@ -206,7 +250,7 @@ def _tensor_section(at: Circumstances) -> dict[str, Any]:
     section: dict[str, Any] = {}
     if at.layout != "NCHW":
         section["layout"] = at.layout
-    if at.dtype in ("uint8", "int8", "float16"):
+    if at.dtype in ("uint8", "int8", "int32", "float16"):
         section["dtype"] = at.dtype
     if at.channels == 1:
         section["colour"] = "gray"

@@ -66,7 +66,10 @@ def test_a_higher_confidence_leaves_some_of_the_same_boxes(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_half_precision_outputs_give_the_boxes_in_full_precision(name: str) -> None:
     facts, outputs, _ = _read(name)
-    halves = {key: array.astype(np.float16) if array.dtype == np.float32 else array for key, array in outputs.items()}
+    with np.errstate(over="ignore"):  # TensorFlow Lite leaves unused rows as they were
+        halves = {
+            key: array.astype(np.float16) if array.dtype == np.float32 else array for key, array in outputs.items()
+        }
     found = _decode(facts, halves, facts["confidence"])
     assert found.boxes_xyxy.dtype == np.float32
     assert abs(len(found.scores) - len(_decode(facts, outputs, facts["confidence"]).scores)) <= 2

@@ -10,6 +10,8 @@ from aai.ports import TensorSpec
 
 STRIDE_SETS = ((8, 16, 32), (8, 16, 32, 64), (16, 32), (4, 8, 16, 32))
 """Strides of the grids that detectors have, the usual ones first."""
+DISTRIBUTIONS = 4 * 8
+"""Values that NanoDet has for a box."""
 ANCHORS = 3
 """Boxes per cell of YOLOv5 and its kin."""
 KEY_POINTS = 17
@@ -86,9 +88,42 @@ def _rows(question: Question, spec: TensorSpec, rows: int | None, depth: int | N
     strides, size = one
     reason = _sum(spec, rows, strides, size, 1)
     labels = len(question.notes.labels or ())
+    nanodet = _nanodet(question, spec, depth, labels, strides, size, reason)
+    if nanodet is not None:
+        return nanodet
     if depth == 5 or labels == depth - 4 or (not labels and depth == 84):
         return _detector(question, spec, "yolov8", depth - 4, reason, size, {"transposed": True})
-    return _detector(question, spec, "yolox", depth - 5, reason, size, {"strides": list(strides)})
+    options: dict[str, Any] = {"strides": list(strides)}
+    if "Exp" in question.hints.tail:
+        options = {"decoded": True}
+        reason += "; Exp among the last nodes: the graph has decoded the boxes"
+    return _detector(question, spec, "yolox", depth - 5, reason, size, options)
+
+
+def _nanodet(
+    question: Question,
+    spec: TensorSpec,
+    depth: int,
+    labels: int,
+    strides: Sequence[int],
+    size: tuple[int, int],
+    reason: str,
+) -> Head | None:
+    """[1, N, C+32]: NanoDet's four distributions of eight distances beside the classes."""
+    classes = depth - DISTRIBUTIONS
+    told = labels == classes or (not labels and classes == 80)
+    # Four grids are NanoDet-Plus's, unless the number of classes speaks for YOLOX.
+    guess = len(strides) == 4 and not labels and depth != 85
+    if classes < 1 or not (told or guess):
+        return None
+    plus = len(strides) == 4
+    reason += f"; {classes} classes + 4 x 8 distances: NanoDet{'-Plus' if plus else ''}"
+    if not told:
+        reason += f", or else YOLOX with {depth - 5} classes"
+    decoder = {"name": "nanodet", "strides": list(strides)}
+    family = "nanodet-plus" if plus else "nanodet"
+    implied = None if question.closed_size else size
+    return Head("ObjectDetection", reason, family, decoder, classes, told, only(question, spec), implied)
 
 
 def _columns(question: Question, spec: TensorSpec, depth: int | None, rows: int | None) -> Head | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aai.core.inspect.heads.question import Head, Question, describe, is_integer, only
+from aai.core.inspect.heads.question import Head, Question, describe, only
 
 _YUNET = {f"{part}_{stride}" for part in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32)}
 
@@ -16,19 +16,19 @@ def yunet(question: Question) -> Head | None:
     return Head("ObjectDetection", reason, "yunet", decoder, 1, labels=("face",))
 
 
+def yunet_priors(question: Question) -> Head | None:
+    """YuNet of 2021 and 2022: loc, conf and iou for all priors."""
+    shapes = {spec.name: spec.shape[-1] for spec in question.outputs if spec.shape}
+    if shapes != {"loc": 14, "conf": 2, "iou": 1}:
+        return None
+    reason = "3 outputs named loc, conf, iou: YuNet of 2021 or 2022, a face detector"
+    return Head("ObjectDetection", reason, "yunet", {"name": "yunet-priors"}, 1, labels=("face",))
+
+
 def ssd(question: Question) -> Head | None:
     """SSD's DetectionOutput: rows of seven."""
     for spec in question.outputs:
         if len(spec.shape) == 4 and spec.shape[3] == 7 and spec.shape[0] in (1, None) and spec.shape[1] in (1, None):
             reason = f"output {describe(spec)}: rows of image, class, score and box, as SSD's DetectionOutput has them"
             return Head("ObjectDetection", reason, "ssd", {"name": "ssd"}, outputs=only(question, spec))
-    return None
-
-
-def finished_boxes(question: Question) -> Head | None:
-    """A short list of boxes with score and class."""
-    spec = question.outputs[0]
-    if len(spec.shape) == 3 and spec.shape[2] == 6 and not is_integer(spec) and (spec.shape[1] or 0) <= 1000:
-        reason = f"output {describe(spec)}: a short list of boxes with score and class"
-        return Head("ObjectDetection", reason, "yolov8", certain=False, outputs=only(question, spec))
     return None
