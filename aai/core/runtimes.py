@@ -5,6 +5,7 @@ Looks at files and at the metadata of installed packages; imports none of the pa
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import sys
@@ -28,6 +29,7 @@ class Runtime:
         extra: of our own package, which brings it; "" when none does.
         frameworks: the frameworks that it alone runs for us.
         places: patterns below / of files that show it for another Python of this machine, which a back end can use.
+        setting: environment variable that names another Python that has it.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Runtime:
     extra: str = ""
     frameworks: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
+    setting: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ RUNTIMES: tuple[Runtime, ...] = (
         "tensorrt",
         ("tensor-rt",),
         ("usr/lib/python3*/dist-packages/tensorrt/__init__.py",),
+        "AAI_TENSORRT_PYTHON",
     ),
     Runtime("hailo", "hailo_platform", ("hailort",), "", ("hailo",)),
     Runtime("depthai", "depthai", ("depthai",), "oak", ("myriad",)),
@@ -116,7 +120,9 @@ def runtime_state(name: str, root: Path = ROOT) -> RuntimeState:
     install = install_line(name, root)
     if not is_present(runtime.module):
         elsewhere = [path for place in runtime.places for path in sorted(root.glob(place))]
-        return RuntimeState(runtime, bool(elsewhere), _version_beside(elsewhere[-1]) if elsewhere else "", "", install)
+        version = _version_beside(elsewhere[-1]) if elsewhere else ""
+        named = bool(runtime.setting and os.environ.get(runtime.setting))
+        return RuntimeState(runtime, bool(elsewhere) or named, "" if named else version, "", install)
     version = _version(runtime.packages) or (_opencv_version() if name == "opencv" else "")
     return RuntimeState(runtime, True, version, _fault(name, version), install)
 
