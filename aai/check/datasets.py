@@ -230,8 +230,12 @@ def _unquoted(word: str) -> str:
 
 def _table(path: Path, images: Path | None) -> LabelledSet:
     text = _text(path)
-    reader = csv.DictReader(io.StringIO(text), delimiter="\t" if "\t" in text.partition("\n")[0] else ",")
-    columns = {name.strip().lower(): name for name in reader.fieldnames or [] if name}
+    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
+    reader = csv.DictReader(io.StringIO(text, newline=None), delimiter=delimiter)
+    try:
+        columns = {name.strip().lower(): name for name in reader.fieldnames or [] if name}
+    except csv.Error as error:
+        raise _bad(path, f"line 1: {error}", "save it as a table with a head line") from error
     file_column = next((columns[name] for name in _FILE_COLUMNS if name in columns), None)
     name_column = next((columns[name] for name in _NAME_COLUMNS if name in columns), None)
     number_column = next((columns[name] for name in _NUMBER_COLUMNS if name in columns), None)

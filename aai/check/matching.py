@@ -87,14 +87,10 @@ def match_classes(labels: LabelledSet, config: ModelConfig, network: Mapping[int
         mark = Mark(name, number)
         marks.setdefault(_key(mark), mark)
     named = {class_id: label for class_id, label in network.items() if label != str(class_id)}
-    names = {name for name, _, _ in marks}
-    if (
-        len(names) == 1
-        and labels.has_boxes
-        and len(set(named.values())) <= 1
-        and not _by_name(named).get(_plain(min(names)))
-    ):
-        return Matching({key: 0 for key in marks}, any_class=True)
+    if len(marks) == 1 and labels.has_boxes and len(set(network.values())) <= 1:
+        (mark,) = marks.values()
+        if mark.name and (not named or _Lookup(config, network, named).find(mark) is None):
+            return Matching({_key(mark): 0}, any_class=True)
     found, left_out = {}, []
     lookup = _Lookup(config, network, named)
     for key, mark in marks.items():
@@ -105,7 +101,7 @@ def match_classes(labels: LabelledSet, config: ModelConfig, network: Mapping[int
             found[key] = class_id
     if not found:
         raise UsageError(
-            f"the network has none of the labelled classes: {', '.join(left_out[:5])}",
+            f"the network has none of the labelled classes: {', '.join(sorted(left_out)[:5])}",
             str(config.folder),
             "pass labels with the names that the model's label file has",
         )
