@@ -174,7 +174,7 @@ def _suggest(out: Output, result: Configured) -> None:
 
 
 def shown(field: str, value: Any) -> str:
-    """A value as people read it: 416x416, true, letterbox (anchor top-left, pad 114)."""
+    """A value as people read it: 416x416, true, letterbox (anchor top-left, pad 114); no lists of sections."""
     if field == "size" and value:
         return "x".join(str(number) for number in value)
     if isinstance(value, bool):
@@ -185,6 +185,12 @@ def shown(field: str, value: Any) -> str:
         return "[{}]".format(", ".join(shown("", item) for item in value))
     if isinstance(value, dict):
         name = value.get("name")
-        rest = ", ".join(f"{key} {shown('', item)}" for key, item in value.items() if key != "name")
+        plain = {key: item for key, item in value.items() if key != "name" and not _is_sections(item)}
+        rest = ", ".join(f"{key} {shown('', item)}" for key, item in plain.items())
         return f"{name} ({rest})" if name and rest else str(name or rest)
     return "not set" if value is None or value == "" else str(value)
+
+
+def _is_sections(value: Any) -> bool:
+    """Whether a value is a list of sections, such as the heads of a Darknet network with all of their anchors."""
+    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
