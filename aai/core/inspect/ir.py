@@ -47,9 +47,7 @@ def inspect_ir(binary: Path, xml: Path) -> Inspection:
         kind = content_kind(path)
         if kind in WAYS_OUT:
             raise refusal(path, kind)
-        if path == binary and kind == "ir-xml":
-            fix = "name the bin with --model_file, and the xml with --config_file"
-            raise BadWeights(f"{binary.name} is the xml of an IR, and the bin belongs here", str(binary), fix)
+    _check_binary(binary)
     file = read_ir(xml)
     check_constants(file, size, binary)
     notes = read_ir_notes(file)
@@ -66,6 +64,18 @@ def inspect_ir(binary: Path, xml: Path) -> Inspection:
     report.details.update(_details(file, notes))
     report.details.update(hints.as_dict())
     return report
+
+
+def _check_binary(binary: Path) -> None:
+    """Refuses what shows that it is another file. The bin itself is nothing but numbers, and shows nothing."""
+    kind = content_kind(binary)
+    if kind == "ir-xml":
+        fix = "name the bin with --model_file, and the xml with --config_file"
+        raise BadWeights(f"{binary.name} is the xml of an IR, and the bin belongs here", str(binary), fix)
+    # Few numbers may look like text, or like Darknet's header, which is four small ones.
+    if kind not in ("unknown", "text", "darknet-weights"):
+        what = f"{binary.name} is not the bin of an IR: its content is {kind}"
+        raise BadWeights(what, str(binary), "name the right file: --model_file FILE")
 
 
 def _details(file: IrFile, notes: IrNotes) -> dict[str, Any]:
