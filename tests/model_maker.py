@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Mapping, Sequence, Union
 
 Axis = Union[int, str, None]
-FLOAT, UINT8, INT64, FLOAT16 = 1, 2, 7, 10
+FLOAT, UINT8, INT32, INT64, FLOAT16 = 1, 2, 6, 7, 10
 
 
 def varint(value: int) -> bytes:

@@ -32,7 +32,7 @@ class InputRecipe:
         anchor: where a letterboxed image sits: "center" or "top-left".
         pad: pixel value (0 to 255) of the letterbox border.
         layout: "NCHW" or "NHWC".
-        dtype: of the tensor: "float32", "float16", "uint8" or "int8".
+        dtype: of the tensor: "float32", "float16", "uint8", "int8" or "int32".
         quantisation: how the elements of a uint8 or int8 tensor stand for the values; None when they are the values,
             rounded.
         channels: 3, or 1 for a network that takes grey images.

@@ -13,7 +13,7 @@ SCHEMA = 1
 RESIZES = ("stretch", "crop", "letterbox")
 ANCHORS = ("center", "top-left")
 LAYOUTS = ("NCHW", "NHWC")
-DTYPES = ("float32", "float16", "uint8", "int8")
+DTYPES = ("float32", "float16", "uint8", "int8", "int32")
 COLOURS = ("rgb", "bgr", "gray")
 _INPUT_CHOICES: dict[str, tuple[str, ...]] = {
     "resize": RESIZES,

@@ -243,7 +243,7 @@ class Settling:
         names = self.facts.get("labels")
         classes = self.facts.get("classes")
         if names is None and classes is not None and config.purpose in NEEDS_LABELS:
-            known = known_labels(int(classes.value), self.framework)
+            known = known_labels(int(classes.value), self.framework, config.purpose)
             if known is not None:
                 source = f"{known.name}: the network has as many, and there is no label file"
                 names = Fact(list(known.labels), source, certain=False)

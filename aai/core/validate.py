@@ -25,7 +25,7 @@ from aai.core.validate_input import input_findings
 from aai.core.validate_machine import machine_findings
 from aai.errors import AaiError, Finding, UsageError
 
-NEEDS_LABELS = ("ObjectDetection", "Classification")
+NEEDS_LABELS = ("ObjectDetection", "Classification", "SemanticSegmentation", "InstanceSegmentation")
 
 
 def validate(folder: Path) -> tuple[ModelConfig, list[Finding]]:

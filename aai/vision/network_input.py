@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aai.core.model_config import InputRecipe
     from aai.ports import TensorSpec
 
-_ADOPTED = ("float16", "uint8", "int8")
+_ADOPTED = ("float16", "uint8", "int8", "int32")
 """Input types that are taken from the file where the configuration has the usual float32."""
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aai.core.model_config import InputRecipe
     from aai.vision.image import Array
 
-_DTYPES = {"float32": np.float32, "float16": np.float16, "uint8": np.uint8, "int8": np.int8}
+_DTYPES = {"float32": np.float32, "float16": np.float16, "uint8": np.uint8, "int8": np.int8, "int32": np.int32}
 _WHOLE = ("uint8", "int8")
 _LARGEST_ENLARGEMENT = 16
 """A crop may need an enlarged picture of at most this many times the network's own area; see `_crop`."""

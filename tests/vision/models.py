@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from tests.model_maker import FLOAT, node, number, onnx_bytes, part, value_info
 
@@ -26,6 +26,24 @@ def constant_onnx(
     return onnx_bytes(
         [value_info("image", [1, 3, height, width])], [value_info("output", shape, dtype)], nodes, tensors
     )
+
+
+def constants_onnx(
+    answers: Mapping[str, tuple[Sequence[int], Sequence[float]]], size: tuple[int, int] = (32, 32), image: int = FLOAT
+) -> bytes:
+    """A network with several outputs, name -> (shape, values): the same for every (1, 3, h, w) image."""
+    width, height = size
+    nodes = [
+        node("Cast", ["image"], ["pixels"], _int("to", FLOAT)),
+        node("ReduceMean", ["pixels"], ["m"], ints("axes", (1, 2, 3)) + _int("keepdims", 0)),
+        node("Mul", ["m", "zero"], ["z"]),
+    ]
+    tensors = [weights("zero", (1,), (0.0,))]
+    for name, (shape, values) in answers.items():
+        nodes.append(node("Add", [f"{name}_is", "z"], [name]))
+        tensors.append(weights(f"{name}_is", shape, values))
+    outputs = [value_info(name, shape) for name, (shape, _) in answers.items()]
+    return onnx_bytes([value_info("image", [1, 3, height, width], image)], outputs, nodes, tensors)
 
 
 def weights(name: str, shape: Sequence[int], values: Sequence[float]) -> bytes:

@@ -157,12 +157,14 @@ def is_background(label: str) -> bool:
     return label.strip().lower() in BACKGROUND_WORDS
 
 
-def known_labels(classes: int, framework: str = "") -> KnownList | None:
+def known_labels(classes: int, framework: str = "", purpose: str = "") -> KnownList | None:
     """The well-known list of that many classes, None when there is none.
 
     80, 90 or 91 are COCO (91: with the background as class 0), 20 or 21 PASCAL VOC, 1000 or 1001 ImageNet. Darknet has
-    its own spelling of COCO's names.
+    its own spelling of COCO's names. Networks for SemanticSegmentation have a background: of these lists, 21 alone.
     """
+    if purpose == "SemanticSegmentation" and classes != 21:
+        return None
     if classes == 80 and framework == "darknet":
         return KnownList("COCO, 80 classes, Darknet's spelling", _list("coco-darknet"))
     entry = _KNOWN.get(classes)
