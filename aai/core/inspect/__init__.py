@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from pathlib import Path
 
 from aai.core.fields import NEEDS_STRUCTURE_FILE
@@ -49,10 +48,6 @@ def inspect_model(framework: str, model_file: Path, config_file: Path | None = N
         what = f"{framework} weights need their {_STRUCTURE[framework]}"
         raise UsageError(what, str(model_file), "name it: --config_file FILE")
     module, function = _READERS[framework].split(":")
-    if importlib.util.find_spec(f"{__name__}.{module}") is None:
-        from aai.core.inspect.other import inspect_other
-
-        return inspect_other(framework, model_file, config_file)
     read = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     report: Inspection = read(model_file) if framework in _ONE_FILE else read(model_file, config_file)
     return report
