@@ -243,8 +243,8 @@ def _predictions(service: Service, image: Array) -> list[dict[str, Any]]:
 
 def _small(image: Array, path: Path) -> tuple[bytes, str]:
     """The image in at most `LARGEST_BYTES`, as PNG where that is enough and as JPEG else; and the file's ending."""
-    data = _encoded(image, ".png", [])
-    if len(data) <= LARGEST_BYTES // 2:
+    data = _encoded(image, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    if len(data) <= LARGEST_BYTES:
         return data, ".png"
     factor = min(1.0, _LARGEST_SIDE / max(image.shape[:2]))
     while factor * max(image.shape[:2]) >= _SMALLEST_SIDE:

@@ -84,16 +84,17 @@ def judge(tried: Sequence[Tried], margin: float) -> Verdict:
     """
     configured = tried[0]
     others = [number for number in range(1, len(tried)) if tried[number].outcome < SAME]
-    if not others:
-        reason = "none of the others gives another outcome" if len(tried) > 1 else "there is no other to try"
-        return Verdict(CONFIRMED, 0, None, reason)
-    highest = max(tried[number].mean for number in others)
-    best = next(number for number in others if tried[number].mean >= (1 - _TIE) * highest)
-    rival = tried[best]
-    telling = max(int(np.count_nonzero(one.scores > 0)) for one in (configured, rival))
+    highest = max((tried[number].mean for number in others), default=0.0)
+    best = next((number for number in others if tried[number].mean >= (1 - _TIE) * highest), None)
+    shown = [configured] if best is None else [configured, tried[best]]
+    telling = max(int(np.count_nonzero(one.scores > 0)) for one in shown)
     if telling < LEAST_PHOTOS:
         reason = f"something was found in {telling} of {len(configured.scores)} photos, and it takes {LEAST_PHOTOS}"
-        return Verdict(UNDECIDED, 0, best if rival.mean > 0 else None, reason)
+        return Verdict(UNDECIDED, 0, best if highest > 0 else None, reason)
+    if best is None:
+        reason = "none of the others gives another outcome" if len(tried) > 1 else "there is no other to try"
+        return Verdict(CONFIRMED, 0, None, reason)
+    rival = tried[best]
     gain = rival.mean / configured.mean - 1 if configured.mean > 0 else float("inf")
     sureness = share_of_draws(configured.scores, rival.scores)
     how = f"{_percent(gain)}, and ahead in {sureness:.0%} of the draws"

@@ -56,6 +56,13 @@ def test_too_few_photos_with_something_in_them_decide_nothing() -> None:
     assert judge(empty, MARGIN_OF_A_GUESS).rival is None
 
 
+@pytest.mark.parametrize("photos", [0, 9])
+def test_nothing_found_by_any_of_them_confirms_nothing(photos: int) -> None:
+    # Two that find nothing have the same outcome, which is no proof of either.
+    nothing = [Tried("0", np.zeros(photos), 1.0), Tried("1", np.zeros(photos), 1.0)]
+    assert judge(nothing, MARGIN_OF_A_GUESS).kind == UNDECIDED
+
+
 def test_a_configured_one_that_finds_nothing_is_left_for_one_that_does() -> None:
     found = judge(tried(0.0, 0.6), MARGIN_OF_A_GUESS)
     assert (found.kind, found.chosen) == (CHANGED, 1)
