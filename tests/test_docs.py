@@ -20,7 +20,8 @@ from aai.cli.main import cli
 from aai.core import fields, settings
 from aai.package import oci
 from aai.registry import index
-from aai.vision import decode, engines
+from aai.vision import engines
+from aai.vision.decode.detection import DETECTION
 from scripts import transcript
 from tests.test_architecture import ALLOWED
 
@@ -227,14 +228,21 @@ def test_the_settings_page_has_every_setting_and_where_it_may_be() -> None:
     assert rows == {name: "yes" if name in settings.APP_KEYS else "no" for name in settings.KEYS}
 
 
-def test_the_formats_page_has_every_annotation_media_type_and_decoder() -> None:
+def test_the_formats_page_has_every_annotation_and_media_type() -> None:
     page = _page("reference/file-formats.md")
     names = [oci.FILE_PATH, oci.PIECES, oci.VARIANT, oci.VARIANT_SIZE, oci.TARGET_PREFIX, oci.REF_NAME]
     names += [oci.WEIGHT_TYPE, oci.WEIGHT_CONFIG_TYPE, oci.DOC_TYPE, oci.MODEL_TYPE, oci.MODEL_CONFIG_TYPE]
     names += [index.MODEL_ID, index.LAST_NUMBER, index.SIZE, index.TAG_OF, index.SUMMARY_PREFIX]
-    names += [*(f"`{name}`" for name in decode.DETECTION), *(f"`{field.name}`" for field in fields.FIELDS)]
+    names += [f"`{field.name}`" for field in fields.FIELDS]
     for name in names:
         assert name in page, name
+
+
+def test_the_decoders_page_has_every_detection_layout() -> None:
+    named = re.findall(
+        r"`([a-z0-9-]+)`", "".join(re.findall(r"^\| (`[^|]+`) \|", _page("reference/decoders.md"), re.M))
+    )
+    assert set(named) >= set(DETECTION)
 
 
 def test_the_architecture_page_says_what_each_room_may_import() -> None:

@@ -159,6 +159,13 @@ def test_queries_with_logits_and_boxes_are_detr_s_or_rt_detr_s(
     assert recipe(facts) == (imagenet if settings else ([0, 0, 0], 1 / 255, True, None, "stretch"))
 
 
+def test_rf_detr_is_told_by_its_names() -> None:
+    facts = facts_of({"dets": (1, 300, 4), "labels": (1, 300, 91)}, (1, 3, 560, 560))
+    assert (facts["decoder"].value, facts["decoder"].certain) == ({"name": "detr"}, True)
+    assert recipe(facts) == ([123.675, 116.28, 103.53], 1 / 255, True, [0.229, 0.224, 0.225], "stretch")
+    assert "classes" not in facts
+
+
 def test_further_outputs_of_a_detr_are_left_out_by_name() -> None:
     outputs = {"logits": (1, 100, 92), "pred_boxes": (1, 100, 4), "last_hidden_state": (1, 100, 256)}
     found = values(facts_of(outputs))

@@ -135,6 +135,11 @@ def _row_list(question: Question, spec: TensorSpec, depth: int) -> Head | None:
 
 def _queries(question: Question, logits: TensorSpec, boxes: TensorSpec) -> Head:
     depth, labels = logits.shape[2] or 0, len(question.notes.labels or ())
+    if {spec.name for spec in question.outputs} >= {"dets", "labels"}:
+        reason = f"outputs dets and {describe(logits)}: {depth} logits and a box for each query, as RF-DETR names them"
+        named = {"boxes": boxes.name, "logits": logits.name}
+        # Its classes are counted as the labels were numbered; one logit more than there are classes is never the best.
+        return Head("ObjectDetection", reason, "detr", {"name": "detr"}, outputs=_several(question, named))
     softmax, certain = _has_no_object(logits.shape[1], depth, labels)
     decoder: dict[str, Any] = {"name": "detr"}
     family, how = "rtdetr", "each a probability under sigmoid, as RT-DETR's"
