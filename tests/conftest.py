@@ -34,4 +34,6 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     for name in list(os.environ):
         if name.startswith(("AAI_", "XDG_")) and name != "AAI_ZOO":
             monkeypatch.delenv(name)
+    # The tests of it take this away; the others would start a process for each model that they load.
+    monkeypatch.setenv("AAI_TRIAL", "never")
     return home

@@ -10,13 +10,16 @@ import click
 from aai.cli.groups import LazyGroup
 from aai.cli.options import output_options
 from aai.cli.output import Output
+from aai.errors import AaiError, BackendUnavailable, Finding
 
 if TYPE_CHECKING:
     from aai.core.inspect import Inspection
+    from aai.core.model_config import ModelConfig
 
 VERBS = {
     "check": ("aai.cli.model_check:check", "Run a model on photos, and prove its pre-processing."),
     "configure": ("aai.cli.model_configure:configure", "Find out what a model is, and write alwaysai.model.json."),
+    "convert": ("aai.cli.model_convert:convert", "Make another framework's file of a model: ONNX, a TensorRT engine."),
     "inspect": ("aai.cli.model:inspect", "Show what a weight file says."),
     "list": ("aai.cli.model_registry:list_", "List the models of the registry."),
     "predict": ("aai.cli.model:predict", "Run a model on pictures."),
@@ -43,8 +46,10 @@ def model() -> None:
 
 @click.command(name="validate")
 @click.argument("folder", default=".", metavar="[DIR]")
+@click.option("--load", "loads", is_flag=True, help="Also load the model, in a process of its own, and run it once.")
+@click.option("--engine", metavar="NAME", help="With --load: what runs the network; the best without it.")
 @output_options
-def validate(folder: str, out: Output) -> int:
+def validate(folder: str, loads: bool, engine: str | None, out: Output) -> int:
     r"""Check a model folder against itself: types, files, labels, sizes, names, normalisation.
 
     All findings are printed at once. Exit code 1 when one of them is an error.
@@ -53,19 +58,40 @@ def validate(folder: str, out: Output) -> int:
     Examples:
       aai model validate
       aai model validate models/detector --json
+      aai model validate . --load
     """
     from aai.core.validate import validate as validate_folder
 
     config, findings = validate_folder(Path(folder))
+    loaded = None
+    if loads and not any(finding.level == "error" for finding in findings):
+        loaded, more = _load_once(config, engine)
+        findings.extend(more)
     errors = sum(f.level == "error" for f in findings)
-    out.document({"id": config.id, "ok": not errors, "findings": [f.as_dict() for f in findings]})
+    document = {"id": config.id, "ok": not errors, "findings": [f.as_dict() for f in findings]}
+    out.document({**document, "load": loaded} if loads else document)
     out.ids([config.id] if not errors else [])
     out.findings(findings)
     warnings = len(findings) - errors
     out.line(
         f"{config.id}: errors {errors}, warnings {warnings}" if findings else f"{config.id}: nothing to complain of"
     )
+    if loaded:
+        times = f"loaded in {loaded['load_s']:.2f} s, first run {1000 * loaded['run_s']:.1f} ms"
+        out.line(f"{loaded['engine']}, {loaded['accelerator']}: {times}")
     return 1 if errors else 0
+
+
+def _load_once(config: ModelConfig, engine: str | None) -> tuple[dict[str, Any] | None, list[Finding]]:
+    """What a trial of the model tells, or the finding that it does not load."""
+    from aai.vision.trial import try_model
+
+    try:
+        return try_model(config, engine.upper() if engine else None), []
+    except BackendUnavailable:
+        raise
+    except AaiError as error:
+        return None, [Finding("error", error.what, error.where or str(config.folder), error.fix)]
 
 
 @click.command(name="inspect")

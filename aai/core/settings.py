@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from aai.core.names import SIDE_RULE, did_you_mean, parse_id
+from aai.core.values import choose
 from aai.errors import Finding, InvalidFiles, UsageError
 from aai.storage import alone_in, read_json, write_json
 
@@ -18,10 +19,14 @@ SECRET_MODE = 0o600
 KEYS = {
     "registry": "where models are published and taken from, such as dir:/srv/models",
     "store": "folder of the content store that installed files are linked from",
+    "trial": "when a model is first loaded in a process of its own, so that a crash is an error: first, always, never",
     "publisher": "first half of the ids of your models, set by aai user login",
 }
 APP_KEYS = ("registry",)
 """Settings that an app's folder may hold, under the key "aai" of alwaysai.app.json."""
+
+CHOICES = {"trial": ("first", "always", "never")}
+"""Settings that have one of these values."""
 
 PATH_KEYS = ("registry", "store")
 """Settings that are a path, or an address that holds one."""
@@ -71,13 +76,24 @@ def load_settings(app_folder: Path, flags: Mapping[str, str | None] | None = Non
         *(({name: os.environ.get(variable)}, variable) for name, variable in _variables().items()),
         (_app_values(app_folder), str(app_folder / APP_FILE)),
         (_values(user_file(), None), str(user_file())),
-        ({"registry": f"dir:{data_folder() / 'registry'}", "store": str(data_folder() / "store")}, "default"),
+        (_defaults(), "default"),
     ]
     settings = {}
     for name in KEYS:
         found = next(((values[name], origin) for values, origin in sources if values.get(name)), ("", "not set"))
+        _check_choice(name, str(found[0]), found[1])
         settings[name] = Setting(name, str(found[0]), found[1])
     return settings
+
+
+def _defaults() -> dict[str, str]:
+    return {"registry": f"dir:{data_folder() / 'registry'}", "store": str(data_folder() / "store"), "trial": "first"}
+
+
+def _check_choice(name: str, value: str, where: str | None) -> None:
+    allowed = CHOICES.get(name, ())
+    if allowed and value and value not in allowed:
+        raise UsageError(f'the setting {name} is "{value}"', where, choose(value, allowed))
 
 
 def set_user_setting(name: str, value: str) -> Path:
@@ -139,6 +155,7 @@ def _check(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise UsageError(f'there is no setting "{name}" here', None, f"{guess} settings: {', '.join(allowed)}".strip())
     if value and not value.strip():
         raise UsageError(f"the value for {name} is blank", None, f'give {name} a value, or "" to take it away')
+    _check_choice(name, value, None)
     if name == "publisher" and value:
         check_publisher(value)
 

@@ -141,3 +141,15 @@ def test_a_setting_and_a_model_that_come_at_once_are_both_kept(tmp_path: Path) -
     assert len(document["models"]) == 30
     assert document["aai"] == {"registry": "dir:/r29"}
     assert json.loads(user_file().read_text()) == {"registry": "dir:/r29", "store": "/s29"}
+
+
+def test_a_value_that_a_setting_can_t_have_is_refused_with_those_that_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match='trial is "nevr"') as caught:
+        set_user_setting("trial", "nevr")
+    assert "never" in str(caught.value.fix)
+    monkeypatch.setenv("AAI_TRIAL", "sometimes")
+    with pytest.raises(UsageError, match="sometimes") as caught:
+        load_settings(tmp_path)
+    assert caught.value.where == "AAI_TRIAL"

@@ -9,8 +9,9 @@ import numpy as np
 
 from aai import backend_table
 from aai.core.fields import FILE_NAME
-from aai.errors import UsageError
+from aai.errors import AaiError, UsageError
 from aai.ports import LoadOptions, ModelFiles
+from aai.vision import trial
 from aai.vision.batches import infer_batch, one_by_one
 from aai.vision.image import as_bgr
 from aai.vision.labels import load_colours, load_labels, palette
@@ -21,6 +22,7 @@ from aai.vision.preprocess import Placement, Preprocessor, stretched
 if TYPE_CHECKING:
     from typing import Mapping, TypeVar
 
+    from aai.backend_table import Candidate
     from aai.core.model_config import InputRecipe, ModelConfig
     from aai.ports import Backend
     from aai.vision.engines import Accelerator, Engine
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     PreProcess = Callable[..., Array]
     PostProcess = Callable[..., Any]
     Outputs = Mapping[str, Array]
+
+_NOT_TRIED = ("OAK",)
+"""Engines whose device starts anew with each process, and is gone for seconds."""
 
 _PLAIN_COLOURS = 100
 _MOST_THREADS = 1024
@@ -126,7 +131,12 @@ class Service:
         )
         files = ModelFiles(weights, model_file(self._config, "config_file"))
         backend, reason = backend_table.load_best(
-            self._config.framework, files, options, _name(engine) if engine else None, fallback
+            self._config.framework,
+            files,
+            options,
+            _name(engine) if engine else None,
+            fallback,
+            lambda candidate: self._try(candidate, options),
         )
         where = str(self._config.folder / FILE_NAME)
         try:
@@ -145,6 +155,19 @@ class Service:
             if before is not None:
                 before.close()
         return self
+
+    def _try(self, candidate: Candidate, options: LoadOptions) -> None:
+        """Raises when the engine dies of the model's files; see `trial`. The loading here will say what else is wrong."""
+        runtime = (candidate.engine, candidate.runtime, options.accelerator, options.precision)
+        if candidate.engine in _NOT_TRIED or not trial.is_wanted(self._config, runtime):
+            return
+        try:
+            trial.try_model(self._config, candidate.engine, options.accelerator, options.threads, options.precision)
+        except trial.RuntimeDied:
+            raise
+        except AaiError:
+            return
+        trial.remember(self._config, runtime)
 
     @property
     def recipe(self) -> InputRecipe:
