@@ -135,10 +135,14 @@ def _mend_size(report: Inspection, graph: Graph) -> None:
 
 
 def _drop_axis_order(report: Inspection) -> None:
-    """Leaves the order of the axes to the back end: the file's is NHWC, and OpenCV, which runs it, takes NCHW."""
+    """Leaves the order of the axes to the back end: the file's is NHWC, and OpenCV takes NCHW of the same file.
+
+    A graph with a text beside it is run by OpenCV, which takes float32 whatever the placeholder says.
+    """
+    left_out = ("layout", "dtype") if report.config_file else ("layout",)
     fact = report.facts.pop("input", None)
     if fact is not None:
-        value = {name: item for name, item in fact.value.items() if name != "layout"}
+        value = {name: item for name, item in fact.value.items() if name not in left_out}
         if value:
             report.facts["input"] = replace(fact, value=value)
 

@@ -251,3 +251,10 @@ def test_the_output_of_a_graph_with_its_text_is_the_one_that_opencv_finds(zoo: P
     assert [spec.name for spec in report.outputs] == list(net.getUnconnectedOutLayersNames())
     assert report.outputs[0].shape == (1, 1, 200, 7)
     assert values(report)["labels"] == ["face"]
+
+
+def test_opencv_takes_floats_even_where_the_graph_has_bytes(tmp_path: Path) -> None:
+    text = TEXT.replace("DT_FLOAT", "DT_UINT8") % (SHAPE, 300.0)
+    found = values(inspect(tmp_path, placeholder("image", None, UINT8) + CONV, text))
+    assert "input" not in found
+    assert (found["mean"], found["scalefactor"]) == ([0, 0, 0], 1)
