@@ -84,7 +84,7 @@ ULTRA_FACE = Recipe(
     swaprb=True,
 )
 DETR = Recipe(
-    "what DETR and RF-DETR networks take: ImageNet's mean and standard deviation, RGB; a fixed input is filled by stretching",
+    "what DETR and RF-DETR networks take: ImageNet's mean and standard deviation, RGB, stretched into a fixed input",
     mean=IMAGENET_MEAN,
     scalefactor=PER_255,
     std=IMAGENET_STD,

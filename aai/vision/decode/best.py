@@ -24,7 +24,7 @@ def best_of_rows(scores: Array, confidence: float) -> tuple[Array, Array, Array]
     """
     # To look for the few scores that are high enough is much quicker than the maximum of every short row.
     enough = scores >= np.float32(confidence) if confidence > 0 else scores > 0
-    rows = enough.nonzero()[0]
+    rows = np.flatnonzero(enough) // max(1, scores.shape[1])
     rows = rows[np.diff(rows, prepend=-1) > 0]
     chosen = scores[rows].astype(np.float32, copy=False)
     best = chosen.max(axis=1) if len(rows) else np.zeros(0, np.float32)

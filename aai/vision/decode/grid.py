@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Mapping
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
 
@@ -23,6 +23,12 @@ def strides_of(settings: Mapping[str, Any]) -> tuple[int, ...]:
         UsageError: they are not whole numbers of 1 or more.
     """
     return whole_numbers(settings, "strides", _STRIDES)
+
+
+def cell_count(size: tuple[int, int], strides: Sequence[int], boxes: Sequence[int] = ()) -> int:
+    """Number of cells of all grids, or of boxes where each cell of a grid has as many as `boxes` says."""
+    counts = [-(-size[0] // stride) * -(-size[1] // stride) for stride in strides]
+    return sum(count * each for count, each in zip(counts, boxes or [1] * len(counts)))
 
 
 @lru_cache(maxsize=16)

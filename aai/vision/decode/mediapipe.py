@@ -8,6 +8,7 @@ tensors_to_detections_calculator.cc). The key points are not read here.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Mapping
 
 import numpy as np
@@ -15,14 +16,13 @@ import numpy as np
 from aai.vision.boxes import from_centres
 from aai.vision.decode.activations import sigmoid
 from aai.vision.decode.candidates import Candidates, Request, at_least, misfit
-from aai.vision.decode.grid import cells, strides_of
+from aai.vision.decode.grid import cell_count, cells, strides_of
 from aai.vision.decode.settings import whole_numbers, wrong_setting
 
 if TYPE_CHECKING:
     from aai.vision.image import Array
 
 _ANCHORS = (2, 6)
-_MOST_ANCHORS = 100
 
 
 def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
@@ -34,28 +34,34 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
     """
     strides = strides_of(request.settings)
     counts = whole_numbers(request.settings, "anchors", _ANCHORS)
-    if len(counts) != len(strides) or max(counts) > _MOST_ANCHORS:
+    if len(counts) != len(strides):
         raise wrong_setting("anchors", counts, f"a number for each of the strides {strides}")
-    centres = np.concatenate([_centres(request.size, stride, count) for stride, count in zip(strides, counts)])
+    # Counted first: the settings may ask for more anchors than fit into memory.
+    total = cell_count(request.size, strides, counts)
     parts = [output.reshape(output.shape[1:]) for output in outputs.values() if output.ndim == 3 and len(output) == 1]
-    if len(parts) != len(outputs) or len(parts) != 2 or any(len(part) != len(centres) for part in parts):
-        raise misfit(outputs, f"mediapipe, which has {len(centres)} anchors for {request.size[0]}x{request.size[1]}")
+    if len(parts) != len(outputs) or len(parts) != 2 or any(len(part) != total for part in parts):
+        raise misfit(outputs, f"mediapipe, which has {total} anchors for {request.size[0]}x{request.size[1]} pixels")
     boxes, logits = parts if parts[1].shape[1] == 1 else parts[::-1]
     if logits.shape[1] != 1 or boxes.shape[1] < 4:
         raise misfit(outputs, "mediapipe")
     scores = sigmoid(logits[:, 0])
     keep = at_least(scores, request.confidence)
     chosen = boxes[keep, :4].astype(np.float32)
-    chosen[:, :2] += centres[keep]
+    chosen[:, :2] += _centres(request.size, strides, counts)[keep]
     return Candidates(from_centres(chosen), scores[keep], np.zeros(len(keep), np.int64), 1)
 
 
-def _centres(size: tuple[int, int], stride: int, count: int) -> Array:
-    """(N, 2) float32 centres of the anchors of one grid, in pixels of the network's input.
+@lru_cache(maxsize=4)
+def _centres(size: tuple[int, int], strides: tuple[int, ...], counts: tuple[int, ...]) -> Array:
+    """(N, 2) float32 centres of the anchors, in pixels of the network's input; read-only.
 
-    A grid that the stride does not divide is stretched over the input.
+    A grid that its stride does not divide is stretched over the input.
     """
-    corner, _ = cells(size, (stride,))
-    pitch = np.array([size[0] / -(-size[0] // stride), size[1] / -(-size[1] // stride)], np.float32)
-    centres: Array = np.repeat((corner + np.float32(0.5)) * pitch, count, axis=0)
+    parts = []
+    for stride, count in zip(strides, counts):
+        corner, _ = cells(size, (stride,))
+        pitch = np.array([size[0] / -(-size[0] // stride), size[1] / -(-size[1] // stride)], np.float32)
+        parts.append(np.repeat((corner + np.float32(0.5)) * pitch, count, axis=0))
+    centres: Array = np.concatenate(parts)
+    centres.flags.writeable = False
     return centres

@@ -15,7 +15,7 @@ import numpy as np
 from aai.vision.decode.activations import softmax
 from aai.vision.decode.best import best_of_rows
 from aai.vision.decode.candidates import Candidates, Request, misfit, single
-from aai.vision.decode.grid import cells, strides_of
+from aai.vision.decode.grid import cell_count, cells, strides_of
 from aai.vision.decode.settings import number, wrong_setting
 
 if TYPE_CHECKING:
@@ -39,9 +39,11 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
     offset = number(request.settings, "offset", _HALF if len(strides) == 3 else 0.0)
     columns = 4 * (reg_max + 1)
     rows = single(outputs, "nanodet", columns + 1)
+    # Counted first: the settings may ask for more cells than fit into memory.
+    count = cell_count(request.size, strides)
+    if len(rows) != count:
+        raise misfit(outputs, f"nanodet, which has {count} cells for {request.size[0]}x{request.size[1]} pixels")
     corner, stride = cells(request.size, strides)
-    if len(rows) != len(corner):
-        raise misfit(outputs, f"nanodet, which has {len(corner)} cells for {request.size[0]}x{request.size[1]} pixels")
     classes = rows.shape[1] - columns
     indices, scores, class_ids = best_of_rows(rows[:, :classes], request.confidence)
     shares = softmax(rows[indices, classes:].reshape(len(indices), 4, reg_max + 1))

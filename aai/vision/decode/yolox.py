@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Mapping
 
 from aai.vision.boxes import from_centres
 from aai.vision.decode.candidates import Candidates, Request, misfit, single
-from aai.vision.decode.grid import cells, from_cells, strides_of
+from aai.vision.decode.grid import cell_count, cells, from_cells, strides_of
 from aai.vision.decode.objectness import best_classes
 
 if TYPE_CHECKING:
@@ -28,9 +28,12 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Candidates:
     if request.settings.get("decoded", False):
         _, chosen, scores, class_ids = best_classes(rows, request.confidence)
         return Candidates(from_centres(chosen), scores, class_ids, rows.shape[1] - 5)
-    corner, stride = cells(request.size, strides_of(request.settings))
-    if len(rows) != len(corner):
-        raise misfit(outputs, f"yolox, which has {len(corner)} cells for {request.size[0]}x{request.size[1]} pixels")
+    strides = strides_of(request.settings)
+    # Counted first: the settings may ask for more cells than fit into memory.
+    count = cell_count(request.size, strides)
+    if len(rows) != count:
+        raise misfit(outputs, f"yolox, which has {count} cells for {request.size[0]}x{request.size[1]} pixels")
+    corner, stride = cells(request.size, strides)
     indices, chosen, scores, class_ids = best_classes(rows, request.confidence)
     boxes = from_cells(chosen, corner[indices], stride[indices])
     return Candidates(boxes, scores, class_ids, rows.shape[1] - 5)

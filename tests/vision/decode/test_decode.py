@@ -207,7 +207,6 @@ def test_at_confidence_0_what_scores_nothing_is_no_candidate(layout: str) -> Non
         ("mediapipe", {"anchors": [2]}),
         ("mediapipe", {"anchors": [2, 6, 2]}),
         ("mediapipe", {"anchors": [2, 0]}),
-        ("mediapipe", {"anchors": [2, 1 << 40]}),
         ("listed", {"corners": "xywh"}),
         ("listed", {"corners": ["xyxy"]}),
         ("listed", {"unit": "metres"}),
@@ -220,6 +219,22 @@ def test_settings_that_a_layout_can_t_have_are_told(layout: str, setting: dict[s
     with pytest.raises(UsageError, match=rf"aai\.decoder\.{name} is") as caught:
         _decode(layout, outputs, **{**SETTINGS.get(layout, {}), **setting})
     assert f"aai.decoder.{name}" in str(caught.value.where)
+
+
+@pytest.mark.parametrize(
+    ("layout", "settings"),
+    [
+        ("mediapipe", {"strides": [1], "anchors": [1 << 40]}),
+        ("yolox", {"strides": [1] * 10_000}),
+        ("nanodet", {"strides": [1] * 10_000}),
+    ],
+)
+def test_settings_that_ask_for_more_cells_than_memory_holds_are_refused_at_once(
+    layout: str, settings: dict[str, Any]
+) -> None:
+    outputs = {name: np.zeros(shape, np.float32) for name, shape in SOUND[layout].items()}
+    with pytest.raises(AaiError, match=layout):
+        _decode(layout, outputs, size=(8192, 8192), **settings)
 
 
 def test_boxes_that_are_shares_of_the_input_are_multiplied_where_the_settings_say_so() -> None:
