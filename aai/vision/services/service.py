@@ -18,6 +18,7 @@ from aai.vision.labels import load_colours, load_labels, palette
 from aai.vision.model_folder import ModelName, find_model, model_file
 from aai.vision.network_input import fitted_recipe, input_shape
 from aai.vision.preprocess import Placement, Preprocessor, stretched
+from aai.vision.size_input import with_size_given
 
 if TYPE_CHECKING:
     from typing import Mapping, TypeVar
@@ -138,6 +139,7 @@ class Service:
             fallback,
             lambda candidate: self._try(candidate, options),
         )
+        backend = with_size_given(backend)
         where = str(self._config.folder / FILE_NAME)
         try:
             recipe = fitted_recipe(recipe, backend.inputs, where, backend.capabilities.layout)
