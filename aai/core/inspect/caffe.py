@@ -49,7 +49,8 @@ def inspect_caffe(weights: Path, prototxt: Path) -> Inspection:
     kinds: dict[str, int] = {}
     for layer in net.layers:
         kinds[layer.kind] = kinds.get(layer.kind, 0) + 1
-    report.details.update({"name": net.name, "layers": len(net.layers), "kinds": dict(sorted(kinds.items()))})
+    report.details.update({"name": net.name} if net.name else {})
+    report.details.update({"layers": len(net.layers), "kinds": dict(sorted(kinds.items()))})
     report.details.update(hints.as_dict())
     return report
 

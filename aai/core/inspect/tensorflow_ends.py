@@ -12,6 +12,7 @@ from aai.ports import TensorSpec
 
 _PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
 _LEARNS = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "MatMul", "QuantizedConv2D", "QuantizedMatMul")
+_LOOKS_AT_SIZE = ("PriorBox", "Shape")
 _NO_OUTPUTS = ("Const", "NoOp", "Assert", *_PLACEHOLDERS)
 _ARITHMETIC = {"Sub": "Sub", "Add": "Add", "AddV2": "Add", "Mul": "Mul", "Div": "Div", "RealDiv": "Div"}
 _KEEPS_CHANNELS = (
@@ -81,7 +82,7 @@ class Ends:
             if not waiting or channels is not None:
                 break
             for node in self._consumers.get(waiting.pop(0), ()):
-                if node.name in seen:
+                if node.name in seen or node.operator in _LOOKS_AT_SIZE:
                     continue
                 seen.add(node.name)
                 operators.append(node.operator)
