@@ -7,6 +7,8 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aai.core.inspect.exporter import read_exporter
 from aai.core.inspect.graph import GraphHints
@@ -148,8 +150,8 @@ def test_queries_with_logits_and_boxes_are_detr_s_or_rt_detr_s(
 ) -> None:
     metadata = {"names": str([str(index) for index in range(labels)])} if labels else {}
     outputs = {"logits": logits, "pred_boxes": (*logits[:2], 4)}
-    for given in (outputs, dict(reversed(list(outputs.items())))):
-        facts = facts_of(given, metadata=metadata)
+    for order in (outputs, dict(reversed(list(outputs.items())))):
+        facts = facts_of(order, metadata=metadata)
         found = values(facts)
         assert (found["decoder"], found["classes"]) == ({"name": "detr", **settings}, classes)
         assert facts["decoder"].certain == certain
@@ -315,3 +317,38 @@ def test_notes_of_the_exporter_that_are_no_text_of_python_are_left_out() -> None
     assert not notes.end2end
     assert not notes.rtdetr
     assert len(notes.head) <= 300
+
+
+WORDS = (
+    "boxes",
+    "labels",
+    "scores",
+    "logits",
+    "pred_boxes",
+    "dets",
+    "count",
+    "a",
+    "TFLite_Detection_PostProcess:1",
+    "",
+)
+AXES = st.one_of(st.none(), st.sampled_from([0, 1, 2, 4, 5, 6, 7, 16, 37, 84, 100, 300, 896, 1001, 8400, 1 << 62]))
+SPECS = st.builds(
+    TensorSpec,
+    st.sampled_from(WORDS),
+    st.lists(AXES, max_size=5).map(tuple),
+    st.sampled_from(["float32", "int64", "uint8", ""]),
+)
+
+
+@given(
+    st.lists(SPECS, max_size=5), st.sampled_from([(1, 3, 640, 640), (1, 256, 256, 3), (1, 3, None, None), (1, 3, 0, 1)])
+)
+def test_outputs_of_any_shape_and_name_are_told_or_not_but_never_a_fault(
+    outputs: list[TensorSpec], image: Shape
+) -> None:
+    facts = read_layout([TensorSpec("images", tuple(image), "float32")], outputs, ULTRALYTICS)
+    for fact in facts.values():
+        assert fact.source
+    decoder = facts["decoder"].value if "decoder" in facts else {}
+    named = [decoder[part] for part in ("boxes", "scores", "classes", "count") if part in decoder]
+    assert {*named} <= {spec.name for spec in outputs}
