@@ -14,7 +14,6 @@ DISTRIBUTIONS = 4 * 8
 """Values that NanoDet has for a box."""
 ANCHORS = 3
 """Boxes per cell of YOLOv5 and its kin."""
-KEY_POINTS = 17
 SQUARES = range(128, 2049, 32)
 """Sides of square inputs that are tried where the file leaves the size open."""
 
@@ -165,9 +164,6 @@ def _detector(
     known = len(notes.labels) if notes.labels else None
     implied = None if question.closed_size else size
     purpose = PURPOSE_OF_TASK.get(notes.task, "") or _with_companions(question, spec)
-    if not purpose and name == "yolov8" and classes == 1 + 3 * KEY_POINTS:
-        purpose, certain = "PoseEstimation", False
-        reason += f"; 4 + 1 + {KEY_POINTS} x 3 values: a box and key points"
     if purpose not in ("", "ObjectDetection") or notes.task == "obb":
         return Head(purpose, told_by(notes, reason), name, None, known, certain, size=implied)
     decoder = {"name": name, **(options or {})}

@@ -65,10 +65,13 @@ def _yolo_pose(question: Question) -> Head | None:
     for depth, rows, settings in _readings(spec):
         listed = bool(settings.get("end_to_end"))
         classes = 1 if listed else (depth or 0) - 4 - length
-        fits = depth == 6 + length if listed else classes >= 1
-        on_grids = rows is not None and match_grids(rows, question.closed_size, 1)
-        told = notes.task == "pose" or (not settings and depth == 5 + length and len(notes.labels or ("body",)) == 1)
-        if not (fits and told) or bool(on_grids) == (listed and rows is not None) or (listed and rows is None):
+        on_grids = match_grids(rows, question.closed_size, 1) if rows is not None else None
+        if listed:
+            fits = depth == 6 + length and rows is not None and not on_grids
+        else:
+            fits = classes >= 1 and (rows is None or on_grids is not None)
+        alike = not settings and rows is not None and classes == 1 and len(notes.labels or ("body",)) == 1
+        if not fits or not (notes.task == "pose" or alike):
             continue
         size = on_grids[1] if on_grids and not question.closed_size else None
         reason = f"output {describe(spec)}: a box, {classes} scores and {count} x {values} values of key points"
