@@ -6,6 +6,7 @@ map is a vector of values with a vector of keys.
 
 from __future__ import annotations
 
+import math
 import struct
 
 from aai.core.inspect.protobuf import Malformed
@@ -22,7 +23,7 @@ _FORMS = {
 
 
 def read_numbers(data: Data, start: int, end: int) -> dict[str, float]:
-    """Key -> value of the numbers and truth values in the map that data[start:end] is; other values are left out.
+    """Key -> value of the finite numbers and truth values in the map that data[start:end] is; others are left out.
 
     Raises:
         Malformed: not a map, or a place outside.
@@ -48,7 +49,9 @@ def read_numbers(data: Data, start: int, end: int) -> dict[str, float]:
         if form is not None:
             place = values + index * value_width
             _check(buffer, place, value_width)
-            numbers[_key(buffer, keys + index * key_width, key_width)] = struct.unpack_from(form, buffer, place)[0]
+            value = struct.unpack_from(form, buffer, place)[0]
+            if math.isfinite(value):
+                numbers[_key(buffer, keys + index * key_width, key_width)] = value
     return numbers
 
 

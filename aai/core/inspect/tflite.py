@@ -61,8 +61,8 @@ def _inspect(file: TfliteFile, path: Path) -> Inspection:
     outputs = file.outputs if detection is None else _detection_outputs(file.outputs, detection)
     report = Inspection("tflite", path, inputs=tuple(file.inputs), outputs=tuple(outputs), metadata=notes.texts)
     report.facts.update(_layout_facts(file, outputs, notes))
-    if detection and detection.get("num_classes"):
-        classes = int(detection["num_classes"])
+    classes = _whole(detection, "num_classes")
+    if classes:
         report.facts["classes"] = Fact(classes, "options of the detection post-processing: num_classes")
     report.facts.update(_label_facts(notes))
     report.facts.update(card_facts(notes.texts))
@@ -120,11 +120,17 @@ def _label_facts(notes: TfliteNotes) -> dict[str, Fact]:
 
 def _detection_outputs(outputs: Sequence[TensorSpec], options: dict[str, float]) -> list[TensorSpec]:
     """The four outputs of the detection post-processing, whose shapes some converters leave out."""
-    boxes = int(options.get("max_detections", 0)) or None
+    boxes = _whole(options, "max_detections") or None
     shapes = ((1, boxes, 4), (1, boxes), (1, boxes), (1,))
     if len(outputs) != len(shapes):
         return list(outputs)
     return [spec if spec.shape else replace(spec, shape=shape) for spec, shape in zip(outputs, shapes)]
+
+
+def _whole(options: dict[str, float] | None, name: str) -> int:
+    """A count among the options; 0 when it is not one."""
+    value = (options or {}).get(name, 0)
+    return int(value) if 0 < value < 1 << 20 else 0
 
 
 def _details(file: TfliteFile, notes: TfliteNotes, detection: dict[str, float] | None) -> dict[str, Any]:

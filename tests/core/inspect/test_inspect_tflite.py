@@ -305,3 +305,13 @@ def test_zoo_files_agree_with_the_interpreter(zoo: Path) -> None:
             assert [spec.dtype for spec in specs] == [detail["dtype"].__name__ for detail in details]
             told = [detail["quantization"] for detail in details]
             assert [spec.quantisation or (0.0, 0) for spec in specs] == told
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 1e30])
+def test_options_that_are_no_counts_are_left_out(tmp_path: Path, value: float) -> None:
+    tensors = [FlatTensor("image", [1, 8, 8, 3]), *(FlatTensor(name, []) for name in "abcd")]
+    options = {"num_classes": value, "max_detections": value}
+    operator = FlatOperator("TFLite_Detection_PostProcess", [0], [1, 2, 3, 4], options)
+    report = read(tmp_path, tflite_bytes(tensors, [operator], outputs=[1, 2, 3, 4]))
+    assert "classes" not in report.facts
+    assert report.outputs[0].shape == (1, None, 4)
