@@ -36,6 +36,7 @@ _LOOKED_INTO = 6
 _VIEWED = 8
 """Photos that are run in several views."""
 _SAMPLES = 3
+_MAYBE_TRIED_S, _LONG_LOAD_S = 0.3, 10.0
 
 
 def check_model(request: Request, progress: Progress = no_progress) -> Report:
@@ -50,15 +51,14 @@ def check_model(request: Request, progress: Progress = no_progress) -> Report:
     config = find_model(request.model)
     _check_request(request, config)
     photos, labelled, failed = _photos(request)
-    started = time.perf_counter()
-    service = service_for(config).load(request.engine, request.accelerator, request.threads)
+    service, load_s = _load(request, config)
     report = Report(
         service.model_id,
         config.folder,
         service.engine,
         service.accelerator,
         as_dict(service.recipe),
-        time.perf_counter() - started,
+        load_s,
         failed=failed,
     )
     work = _Check(request, config, service, report, progress)
@@ -67,6 +67,22 @@ def check_model(request: Request, progress: Progress = no_progress) -> Report:
     finally:
         work.service.close()
     return report
+
+
+def _load(request: Request, config: ModelConfig) -> tuple[Service, float]:
+    """The loaded service, and the seconds that loading takes.
+
+    The first load of a model on a machine is tried in another process before, which is not part of what an application
+    waits for later: it is loaded once more for the time, unless that takes long.
+    """
+    started = time.perf_counter()
+    service = service_for(config).load(request.engine, request.accelerator, request.threads)
+    load_s = time.perf_counter() - started
+    if _MAYBE_TRIED_S < load_s < _LONG_LOAD_S:
+        started = time.perf_counter()
+        service.load(request.engine, request.accelerator, request.threads)
+        load_s = min(load_s, time.perf_counter() - started)
+    return service, load_s
 
 
 def _check_request(request: Request, config: ModelConfig) -> None:
