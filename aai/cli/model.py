@@ -10,7 +10,7 @@ import click
 from aai.cli.groups import LazyGroup
 from aai.cli.options import output_options
 from aai.cli.output import Output
-from aai.errors import AaiError, BackendUnavailable, Finding
+from aai.errors import AaiError, BackendUnavailable, Finding, UsageError
 
 if TYPE_CHECKING:
     from aai.core.inspect import Inspection
@@ -157,7 +157,7 @@ def _print_inspection(out: Output, found: Inspection) -> None:
 
 @click.command(name="predict")
 @click.argument("model_ref", metavar="DIR|ID")
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.argument("images", nargs=-1, metavar="IMAGE...")
 @click.option(
     "--confidence", type=click.FloatRange(0, 1), default=0.3, show_default=True, help="Lowest confidence shown."
 )
@@ -175,6 +175,7 @@ def _print_inspection(out: Output, found: Inspection) -> None:
     show_default=True,
     help="Least precision the engine may use; a lower one changes results.",
 )
+@click.option("--self-test", is_flag=True, help="Replay the results that the model brings, in place of pictures.")
 @click.option("--fallback", is_flag=True, help="Let the next engine try when one can't load the model.")
 @output_options
 def predict(
@@ -187,6 +188,7 @@ def predict(
     engine: str | None,
     accelerator: str,
     precision: str,
+    self_test: bool,
     fallback: bool,
     out: Output,
 ) -> int:
@@ -202,7 +204,10 @@ def predict(
     Examples:
       aai model predict . photo.jpg
       aai model predict acme/detector *.jpg --save out --json
+      aai model predict acme/detector --self-test
     """
+    if self_test:
+        return _self_test(model_ref, images, engine, accelerator, threads, out)
     from aai.cli.predictions import print_likeness, print_predictions
     from aai.vision.predict import predict as run_model
 
@@ -219,7 +224,6 @@ def predict(
         fallback=fallback,
     )
     out.document(document)
-    out.note(f"engine: {document['engine']}, {document['accelerator']}: {document['engine_reason']}")
     for result in document["results"]:
         out.line(f"{result['image']}: {result['width']}x{result['height']}, {1000 * result['duration_s']:.1f} ms")
         print_predictions(out, result)
@@ -228,7 +232,24 @@ def predict(
                 out.note(f"{what}: {result[name]}")
     if document["results"] and "embedding" in document["results"][0]:
         print_likeness(out, document["results"])
+    out.note(f"ran on {document['engine']}, {document['accelerator']}: {document['engine_reason']}")
     for failure in document.get("failed", ()):
         error = failure["error"]
         out.warn(f"{error['what']}\n  where: {error['where'] or failure['image']}")
     return 1 if document.get("failed") else 0
+
+
+def _self_test(
+    model_ref: str, images: tuple[str, ...], engine: str | None, accelerator: str, threads: int, out: Output
+) -> int:
+    from aai.check.golden import replay
+    from aai.cli.model_check import print_replay
+
+    if images:
+        fix = "leave the pictures out; aai model check takes both"
+        raise UsageError("--self-test brings pictures of its own", "--self-test", fix)
+    found = replay(model_ref, engine, accelerator, threads)
+    out.document(found.as_dict())
+    out.ids([found.model] if found.ok else [])
+    print_replay(out, found)
+    return 0 if found.ok else 1

@@ -1,4 +1,4 @@
-"""Networks that OpenVINO reads, of version 2022.1 or later; each framework's class says how its files are read."""
+"""Networks that OpenVINO reads, tried with 2024.4 and 2026.4; each framework's class says how its files are read."""
 
 from __future__ import annotations
 
