@@ -25,6 +25,9 @@ _END = {
     "LogSoftMax": "LogSoftmax",
     "SpatialLogSoftMax": "LogSoftmax",
 }
+_FLATTENS = ("View", "Reshape", "Linear")
+_ENET = {"SpatialMaxUnpooling", "SpatialDilatedConvolution", "PReLU", "SpatialFullConvolution"}
+"""Modules that make an ENet: pooling that is undone place by place, wider convolutions, and its last layer."""
 _TEXT_FORM = b"4\n1\n"
 
 
@@ -63,25 +66,27 @@ def inspect_torch7(model: Path, structure: Path | None = None) -> Inspection:
 
 def _fill(report: Inspection, network: TorchObject, modules: Sequence[TorchObject]) -> None:
     end = _end(modules)
-    hints = GraphHints(end=end, recipe=ENET if _is_enet(modules) else None)
+    counts: dict[str, int] = {}
+    for module in modules:
+        counts[module.kind] = counts.get(module.kind, 0) + 1
+    kinds = {_name(kind) for kind in counts}
+    hints = GraphHints(end=end, recipe=ENET if kinds >= _ENET else None)
     report.inputs = (TensorSpec("input", (1, _channels(modules), None, None), "float32"),)
-    report.outputs = (TensorSpec("output", _output_shape(modules), "float32"),)
+    flat = not kinds.isdisjoint(_FLATTENS)
+    report.outputs = (TensorSpec("output", _output_shape(modules, flat), "float32"),)
     report.facts.update(read_layout(report.inputs, report.outputs, {}, hints))
     size = _last_size(network)
     if size is not None:
         source = f"{report.model_file.name}: the size that its first pooling was last run with"
         report.facts["size"] = Fact(list(size), source, certain=False)
-    counts: dict[str, int] = {}
-    for module in modules:
-        counts[module.kind] = counts.get(module.kind, 0) + 1
     report.details.update({"modules": len(modules), "kinds": dict(sorted(counts.items()))})
     if end:
         report.details["graph_end"] = end
 
 
-def _name(module: TorchObject) -> str:
-    """The class without its package: cudnn's modules are nn's on a GPU."""
-    return module.kind.rpartition(".")[2]
+def _name(kind: str) -> str:
+    """A class without its package: cudnn's modules are nn's on a GPU."""
+    return kind.rpartition(".")[2]
 
 
 def _flattened(network: TorchObject) -> list[TorchObject]:
@@ -100,14 +105,13 @@ def _flattened(network: TorchObject) -> list[TorchObject]:
 
 def _channels(modules: Sequence[TorchObject]) -> int | None:
     """Channels of the image, as the first convolution has them."""
-    return next((module.whole(b"nInputPlane") for module in modules if _name(module) in _CONVOLUTIONS), None)
+    return next((module.whole(b"nInputPlane") for module in modules if _name(module.kind) in _CONVOLUTIONS), None)
 
 
-def _output_shape(modules: Sequence[TorchObject]) -> tuple[int | None, ...]:
+def _output_shape(modules: Sequence[TorchObject], flat: bool) -> tuple[int | None, ...]:
     """(1, classes) after a Linear, (1, classes, height, width) after a convolution; () when the last is neither."""
-    flat = any(_name(module) in ("View", "Reshape", "Linear") for module in modules)
     for module in reversed(modules):
-        name = _name(module)
+        name = _name(module.kind)
         if name == "Linear":
             weight = module.fields.get(b"weight")
             shape = weight.shape if isinstance(weight, TorchObject) else ()
@@ -120,14 +124,8 @@ def _output_shape(modules: Sequence[TorchObject]) -> tuple[int | None, ...]:
 
 def _end(modules: Sequence[TorchObject]) -> str:
     """Class of the last module that does something to the values, in the words of other formats."""
-    last = next((_name(module) for module in reversed(modules) if _name(module) not in _PASSES_ON), "")
+    last = next((_name(module.kind) for module in reversed(modules) if _name(module.kind) not in _PASSES_ON), "")
     return _END.get(last, last)
-
-
-def _is_enet(modules: Sequence[TorchObject]) -> bool:
-    """ENet, told by its pooling that is undone by place, its wider convolutions and its last layer."""
-    names = {_name(module) for module in modules}
-    return {"SpatialMaxUnpooling", "SpatialDilatedConvolution", "PReLU", "SpatialFullConvolution"} <= names
 
 
 def _last_size(network: TorchObject) -> tuple[int, int] | None:
@@ -155,7 +153,7 @@ def _pooled(module: TorchObject, stride: int, seen: set[int]) -> tuple[tuple[int
         found, behind = _pooled(inner, stride, seen)
         if found is not None:
             return found, behind
-        if _name(module) == "Sequential":
+        if _name(module.kind) == "Sequential":
             stride = behind
         after = behind
     return None, after

@@ -96,6 +96,11 @@ class _Parser:
     def value(self, at: int, depth: int) -> tuple[Any, int]:
         """None, a float, bytes, a bool, a dict or a TorchObject."""
         (kind,) = _int(self._data, at)
+        if kind in (_OBJECT, _TABLE):
+            (index,) = _int(self._data, at + 4)
+            if index in self._seen:
+                return self._seen[index], at + 8
+            return self._object(at + 8, index, depth) if kind == _OBJECT else self._table(at + 8, index, depth)
         if kind == _NIL:
             return None, at + 4
         if kind == _NUMBER:
@@ -106,14 +111,7 @@ class _Parser:
             return self._text(at + 4)
         if kind in _FUNCTIONS:
             raise Malformed(f"a function at byte {at}: it holds a program beside the network")
-        if kind not in (_TABLE, _OBJECT):
-            raise Malformed(f"a value of type {kind} at byte {at}")
-        if depth > MAX_DEPTH:
-            raise Malformed(f"values are nested deeper than {MAX_DEPTH}")
-        (index,) = _int(self._data, at + 4)
-        if index in self._seen:
-            return self._seen[index], at + 8
-        return self._table(at + 8, index, depth) if kind == _TABLE else self._object(at + 8, index, depth)
+        raise Malformed(f"a value of type {kind} at byte {at}")
 
     def _text(self, at: int) -> tuple[bytes, int]:
         (length,) = _int(self._data, at)
@@ -125,13 +123,15 @@ class _Parser:
     def _table(self, at: int, index: int, depth: int) -> tuple[dict[Any, Any], int]:
         """A table: its length, then key and value in turn. Nearly all of a file is these, so it is done in place."""
         data, value, two_ints = self._data, self.value, _two_ints
-        empty, no_numbers = self._empty, self._no_numbers
+        empty, no_numbers, seen = self._empty, self._no_numbers, self._seen
         table: dict[Any, Any] = {}
-        self._seen[index] = table
+        seen[index] = table
         (count,) = _int(data, at)
         self._count += max(0, count)
         if count < 0 or self._count > MAX_VALUES:
             raise Malformed(f"a table of {count:,} values at byte {at}, more than any network has")
+        if depth > MAX_DEPTH:
+            raise Malformed(f"values are nested deeper than {MAX_DEPTH}")
         at += 4
         for _ in repeat(None, count):
             kind, length = two_ints(data, at)
@@ -150,15 +150,22 @@ class _Parser:
             elif kind == _BOOLEAN:
                 table[key] = number == 1
                 at += 8
-            elif kind == _OBJECT and data[at + 8 : at + 8 + len(empty)] == empty:
-                self._seen[number] = table[key] = no_numbers
-                at += 8 + len(empty)
-            else:
+            elif kind != _OBJECT:
                 table[key], at = value(at, depth + 1)
+            elif data[at + 8 : at + 8 + len(empty)] == empty:
+                seen[number] = table[key] = no_numbers
+                at += 8 + len(empty)
+            elif number in seen:
+                table[key] = seen[number]
+                at += 8
+            else:
+                table[key], at = self._object(at + 8, number, depth + 1)
         return table, at
 
     def _object(self, at: int, index: int, depth: int) -> tuple[TorchObject, int]:
         data = self._data
+        if depth > MAX_DEPTH:
+            raise Malformed(f"values are nested deeper than {MAX_DEPTH}")
         start = at
         # A class of version 0 starts with its name at once.
         if data[at : at + len(_VERSION)] == _VERSION:
