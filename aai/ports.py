@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, ContextManager, Mapping, NamedTuple, Protocol, Sequence, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    ContextManager,
+    Iterable,
+    Mapping,
+    NamedTuple,
+    Protocol,
+    Sequence,
+    Union,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,6 +127,59 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Frees what the engine holds. Calling it twice is fine."""
+        ...
+
+
+@dataclass(frozen=True)
+class BuildOrder:
+    """An engine to build from an ONNX file, for the machine at hand.
+
+    Args:
+        onnx: the network; its external data lies beside it.
+        engine: file to write.
+        precision: "float32", "float16" or "int8": the least that the engine may calculate with.
+        workspace_bytes: memory of the GPU for the build; 0 leaves it to the builder.
+        input_shape: for axes that the only input leaves open, but the batch: (1, C, H, W) or (1, H, W, C).
+        max_batch: images at once, where the network leaves it open.
+        input_name: of the input that pictures for int8 are for.
+    """
+
+    onnx: Path
+    engine: Path
+    precision: str = "float32"
+    workspace_bytes: int = 0
+    input_shape: tuple[int, ...] = ()
+    max_batch: int = 1
+    input_name: str = ""
+
+
+class EngineBuilder(Protocol):
+    """Builds engines for one framework on this machine; a back end that has one names its class `builder`."""
+
+    about: Mapping[str, str]
+    """What engines are built for: versions, and the name of the GPU."""
+
+    def build(
+        self,
+        order: BuildOrder,
+        images: Iterable[np.ndarray[Any, Any]] = (),
+        progress: Callable[[str], None] | None = None,
+    ) -> list[str]:
+        """Builds one engine. Returns notes for people.
+
+        Args:
+            order: what to build.
+            images: for int8, input tensors of typical pictures, all of one shape.
+            progress: told now and then what is being done.
+
+        Raises:
+            BadWeights: the network can't be read or built.
+            AaiError: it failed. What was written of the engine may lie there then.
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees what it holds. Calling it twice is fine."""
         ...
 
 

@@ -19,23 +19,25 @@ _TAKEN_ALONG = ("label_file", "colors_file")
 def write_variant(
     source: ModelConfig,
     key: str,
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes | Path],
     parameters: Mapping[str, Any],
     section: Mapping[str, Any],
+    folder: Path | None = None,
 ) -> ModelConfig:
     """Writes `variants/<key>/` of a model, in place of one that is there; returns its configuration.
 
     Args:
         source: the model that was converted.
         key: name of the variant: small letters and digits, joined by dots, dashes and underscores.
-        files: name -> content of the variant's own files.
+        files: name -> content of the variant's own files, or the file to copy.
         parameters: what differs in `model_parameters`; None takes a field away.
         section: what differs in the `aai` section; None takes an entry away.
+        folder: the model's folder, where `source` is itself a variant; None for that of `source`.
 
     Raises:
         NotAllowed, StorageFailed: the folder can't be written.
     """
-    root = source.folder / VARIANTS
+    root = (folder or source.folder) / VARIANTS
     document = _document(source, parameters, section)
     with translated(root):
         root.mkdir(exist_ok=True)
@@ -44,7 +46,10 @@ def write_variant(
             made = Path(temporary) / key
             made.mkdir()
             for name, content in files.items():
-                (made / name).write_bytes(content)
+                if isinstance(content, bytes):
+                    (made / name).write_bytes(content)
+                else:
+                    shutil.copyfile(str(content), str(made / name))
             for field in _TAKEN_ALONG:
                 _take_along(source, document, field, made)
             ModelConfig(document, made).write()

@@ -131,7 +131,7 @@ class _Check:
         if framework not in FRAMEWORKS:
             return
         for name in REQUIRED_PARAMETERS.get(framework, ()):
-            if not self.config.parameters.get(name):
+            if not self.config.parameters.get(name) and not self._said_otherwise(name):
                 self.add(
                     "error", f"{name} is missing, and {framework} needs it", name, f"aai model configure --{name} ..."
                 )
@@ -144,6 +144,16 @@ class _Check:
             )
         if not self.config.parameters.get("size"):
             self.add("error", "size is missing", "size", "aai model configure --size WIDTH HEIGHT")
+
+    def _said_otherwise(self, name: str) -> bool:
+        """Whether our own section says what a field of the reference is for.
+
+        The GPU stands for the board, and the decoder for the architecture, which the reference has for detection alone.
+        """
+        if name == "device":
+            target = self.config.aai.get("target")
+            return isinstance(target, dict) and bool(target.get("gpu"))
+        return name == "architecture" and (bool(self.config.decoder) or self.config.purpose != "ObjectDetection")
 
     def weights(self) -> None:
         if self.inspection is None:

@@ -11,7 +11,13 @@ import sys
 from importlib.util import find_spec
 from typing import NamedTuple
 
+from aai_backends._tensor_rt_refusal import UNAVAILABLE, Refusal
+
 SETTING = "AAI_TENSORRT_PYTHON"
+_INSTALL = (
+    "on a Jetson use the system's Python (JetPack brings TensorRT), or name the one that has it in "
+    f"{SETTING}; on x86: pip install 'aai[tensorrt]'"
+)
 _NAMES = ("/usr/bin/python3", "python3.6", "python3.8", "python3.10", "python3.12")
 """The Pythons of JetPack 4, 5, 6 and 7."""
 _LIMIT_S = 60
@@ -76,6 +82,24 @@ def version() -> str:
                 continue
     found = other_python()
     return found.version if found else ""
+
+
+def usable_python(trouble: str = "") -> str:
+    """The path of another Python whose TensorRT works.
+
+    Args:
+        trouble: why this Python's own does not; "" where it has none.
+
+    Raises:
+        Refusal: there is none.
+    """
+    found = other_python()
+    if found is not None:
+        return found.python
+    told = [trouble] if trouble else []
+    told += [f"{asked.python}: {asked.trouble}" for asked in searched() if not asked.absent]
+    looked = ", ".join(asked.python for asked in searched()) or "any other"
+    raise Refusal(UNAVAILABLE, "; ".join(told) or f"TensorRT was not found, in this Python nor in {looked}", _INSTALL)
 
 
 def searched() -> tuple[Found, ...]:

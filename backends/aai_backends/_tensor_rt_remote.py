@@ -168,7 +168,7 @@ class Worker:
                 raise WorkerDied(
                     f"the TensorRT process gave no answer to {doing} within {limit_s:g} s, and was ended",
                     self._where(),
-                    "look whether the GPU is busy or stuck (nvidia-smi; tegrastats), then load the network again",
+                    _again(),
                 )
             ready = self._selector.select(min(left_s, _TICK_S))
             if not ready and on_event:
@@ -342,4 +342,4 @@ def _ended(process: subprocess.Popen[bytes]) -> None:
 
 
 def _again() -> str:
-    return "load the network again"
+    return "try it again; if it comes back, look at the GPU (nvidia-smi; tegrastats) and at the system's log (dmesg)"

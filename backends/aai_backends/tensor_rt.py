@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
 
-from aai.errors import AaiError, BackendUnavailable, BadWeights
+from aai.errors import AaiError, BadWeights
 from aai.ports import Capabilities, TensorSpec
+from aai_backends._tensor_rt_builder import EngineBuilder
 from aai_backends._tensor_rt_local import LocalEngine
 from aai_backends._tensor_rt_plan import find_plan
-from aai_backends._tensor_rt_python import SETTING, in_process, other_python, searched
-from aai_backends._tensor_rt_refusal import DAMAGED, FAILED, UNAVAILABLE, Refusal
+from aai_backends._tensor_rt_plugins import plugins_for
+from aai_backends._tensor_rt_python import in_process, usable_python
+from aai_backends._tensor_rt_refusal import DAMAGED, FAILED, Refusal
 from aai_backends._tensor_rt_remote import RemoteEngine, WorkerDied, translated
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aai.ports import LoadOptions, ModelFiles
     from aai_backends._tensor_rt_io import Tensor
 
     Array = np.ndarray[Any, Any]
-
-PLUGINS = "AAI_TENSORRT_PLUGINS"
-"""Shared libraries with layers that TensorRT does not have, apart by ":". Only the machine's own setting names any: a
-model is data, and must not bring code that runs."""
-_INSTALL = (
-    "on a Jetson use the system's Python (JetPack brings TensorRT), or name the one that has it in "
-    f"{SETTING}; on x86: pip install 'aai[tensorrt]'"
-)
 
 
 class TensorRtBackend:
@@ -56,13 +50,15 @@ class TensorRtBackend:
         precisions=("float32", "float16", "int8"),
         dynamic_batch=True,
     )
+    builder = EngineBuilder
+    """What builds engines here; see `aai.convert.tensor_rt`."""
 
     def __init__(self, files: ModelFiles, options: LoadOptions) -> None:
         self._path = files.model
         self.accelerator = _accelerator(options.accelerator)
         self._lock = threading.Lock()
         plan = find_plan(files.model)
-        plugins = _plugins(options.parameters.get("plugins"), str(files.model))
+        plugins = plugins_for(options.parameters.get("plugins"), str(files.model))
         with _in_our_words(self._path, plan.hint):
             self._engine: Any = _opened(files.model, plan.offset, plugins)
         try:
@@ -185,15 +181,7 @@ def _opened(path: Path, offset: int, plugins: Sequence[str]) -> Any:
             return LocalEngine(path, offset, plugins)
         except ImportError as error:
             trouble = f"the TensorRT of this Python can't be loaded: {error}"
-    found = other_python()
-    if found is None:
-        told = [trouble] if trouble else []
-        told += [f"{asked.python}: {asked.trouble}" for asked in searched() if not asked.absent]
-        looked = ", ".join(asked.python for asked in searched()) or "no other Python"
-        raise Refusal(
-            UNAVAILABLE, "; ".join(told) or f"TensorRT was not found, in this Python nor in {looked}", _INSTALL
-        )
-    return RemoteEngine(found.python, path, offset, plugins)
+    return RemoteEngine(usable_python(trouble), path, offset, plugins)
 
 
 def _accelerator(asked: str) -> str:
@@ -207,24 +195,6 @@ def _accelerator(asked: str) -> str:
             f"use one of: {', '.join(known)}; for the CPU take the model's ONNX file",
         )
     return asked
-
-
-def _plugins(wanted: Any, where: str) -> list[str]:
-    """The libraries that the machine's setting names, all of which are loaded.
-
-    Raises:
-        AaiError: the model needs one that is not among them.
-    """
-    here = [path for path in os.environ.get(PLUGINS, "").split(os.pathsep) if path]
-    names = [wanted] if isinstance(wanted, str) else list(wanted or ()) if isinstance(wanted, (list, tuple)) else []
-    missing = [str(name) for name in names if str(name) not in {Path(path).name for path in here}]
-    if missing:
-        raise BackendUnavailable(
-            f"the engine needs the plugin library {', '.join(missing)}, which this machine does not name",
-            f"{where}, model_parameters.plugins",
-            f"build it for this machine, and set {PLUGINS} to its path; a model never brings code that runs",
-        )
-    return here
 
 
 def _chosen(outputs: Sequence[Tensor], names: tuple[str, ...], where: str) -> tuple[TensorSpec, ...]:

@@ -155,8 +155,8 @@ def _forget_searches() -> None:
     _tensor_rt_python._searched.cache_clear()
 
 
-@pytest.fixture()
-def machine_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+@pytest.fixture(name="machine_of")
+def fixture_machine_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Makes the machine of a test: machine_of(version, place)."""
     yield lambda version, place: Machine(version, place, tmp_path, monkeypatch)
     forget_fakes()

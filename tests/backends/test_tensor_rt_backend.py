@@ -21,8 +21,8 @@ from tests.backends.tensor_rt_lab import (  # noqa: F401
     Machine,
     answer,
     batched,
+    fixture_machine_of,
     implicit,
-    machine_of,
     network,
     plan,
 )
@@ -32,7 +32,7 @@ MACHINES = [*((version, "in process") for version in VERSIONS), ("8_2", "worker"
 
 
 @pytest.fixture(params=MACHINES, ids=" ".join)
-def machine(request: Any, machine_of: Any) -> Machine:  # noqa: F811
+def machine(request: Any, machine_of: Any) -> Machine:
     return machine_of(*request.param)
 
 
@@ -174,7 +174,7 @@ def test_an_engine_of_another_version_is_told_in_tensorrts_words_with_what_its_h
     machine.assert_clean()
 
 
-def test_engines_without_a_batch_axis_run_on_the_versions_that_still_have_them(machine_of: Any) -> None:  # noqa: F811
+def test_engines_without_a_batch_axis_run_on_the_versions_that_still_have_them(machine_of: Any) -> None:
     for version in ("8_2", "8_5"):
         machine = machine_of(version, "in process")
         loaded = load(machine.engine(implicit()))
@@ -188,7 +188,7 @@ def test_engines_without_a_batch_axis_run_on_the_versions_that_still_have_them(m
 
 
 @pytest.mark.parametrize("version", ["8_2", "8_5"])
-def test_of_several_profiles_the_first_is_taken(version: str, machine_of: Any) -> None:  # noqa: F811
+def test_of_several_profiles_the_first_is_taken(version: str, machine_of: Any) -> None:
     loaded = load(machine_of(version, "in process").engine(batched(profiles=3)))
     assert [spec.name for spec in loaded.inputs] == ["images"]
     images = np.concatenate([IMAGE, -IMAGE])
@@ -296,7 +296,7 @@ def test_an_engine_that_is_cut_off_anywhere_is_bad_weights(machine: Machine) -> 
         assert str(path) in (caught.value.where or "")
 
 
-def test_an_engine_of_tensorrt_5_is_told_as_one(machine_of: Any, zoo: Path) -> None:  # noqa: F811
+def test_an_engine_of_tensorrt_5_is_told_as_one(machine_of: Any, zoo: Path) -> None:
     machine_of("8_5", "in process")
     with pytest.raises(BadWeights, match="of TensorRT 5 or older") as caught:
         load(zoo / "tensor-rt/lenet5-engine/lenet5.engine")

@@ -72,4 +72,6 @@ class OnnxParser(_b.ParserParts):
 
 class Builder(_b.BuilderParts):
     _version, _config, _network, _profile = __version__, IBuilderConfig, INetworkDefinition, IOptimizationProfile
+    # Of no effect from 10 on, and allowed.
+    _explicit = 1 << int(NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
     platform_has_fast_fp16 = platform_has_fast_int8 = True
