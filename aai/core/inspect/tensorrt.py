@@ -13,13 +13,12 @@ from aai.core.inspect.kinds import content_kind
 from aai.core.inspect.layout import read_layout
 from aai.core.inspect.notes import MAX_CHARACTERS, read_notes
 from aai.core.inspect.protobuf import Malformed
-from aai.core.inspect.recipes import ULTRALYTICS, ULTRALYTICS_CLASSES, Circumstances, recipe_facts
+from aai.core.inspect.recipes import Circumstances, recipe_facts, usual_recipe
 from aai.core.inspect.report import Fact, Inspection
 from aai.core.inspect.source import Data, mapped
 from aai.core.inspect.tensorrt_plan import Plan, read_plan
 
-_FAMILIES = {"detect": "yolov8", "classify": "classification"}
-"""Tasks of Ultralytics whose outputs a decoder reads, and that decoder."""
+_COCO_KEY_POINTS = (17, 3)
 
 
 def inspect_engine(model_file: Path, config_file: Path | None = None) -> Inspection:
@@ -88,13 +87,12 @@ def _notes_facts(notes: ExporterNotes, metadata: Mapping[str, str]) -> dict[str,
     facts: dict[str, Fact] = {}
     if notes.task:
         facts["purpose"] = Fact(PURPOSE_OF_TASK[notes.task], f"metadata task: {notes.task}")
-        family = _FAMILIES.get(notes.task)
-        if family:
-            # YOLOv5's own repository writes no task: one that has it is v8 or later.
-            facts["decoder"] = Fact({"name": family}, f"metadata task: {notes.task}", certain=not _end_to_end(metadata))
-        recipe = ULTRALYTICS_CLASSES if notes.task == "classify" else ULTRALYTICS
-        channels = 1 if metadata.get("channels") == "1" else 3
-        facts.update(recipe_facts(recipe, Circumstances(family or "", channels, ultralytics=True)))
+        decoder = _decoder(notes)
+        if decoder:
+            facts["decoder"] = Fact(decoder, f"metadata task: {notes.task}")
+        family = "classification" if notes.task == "classify" else "rtdetr" if notes.rtdetr else "yolov8"
+        at = Circumstances(family, 1 if metadata.get("channels") == "1" else 3, ultralytics=True)
+        facts.update(recipe_facts(usual_recipe(at), at))
         if notes.task == "classify":
             facts["softmax"] = Fact(False, "what Ultralytics' classifiers do: probabilities come out")
     if notes.size:
@@ -108,9 +106,20 @@ def _notes_facts(notes: ExporterNotes, metadata: Mapping[str, str]) -> dict[str,
     return facts
 
 
-def _end_to_end(metadata: Mapping[str, str]) -> bool:
-    """Whether suppression is part of the network: finished boxes come out, in another layout."""
-    return metadata.get("end2end", "").lower() == "true"
+def _decoder(notes: ExporterNotes) -> dict[str, Any]:
+    """The decoder of a task; {} while there is none. YOLOv5's own repository writes no task: these are v8 and later."""
+    listed = {"end_to_end": True} if notes.end2end else {}
+    if notes.task == "classify":
+        return {"name": "classification"}
+    if notes.task == "segment":
+        return {"name": "yolo-seg", **listed}
+    if notes.task == "pose":
+        return {"name": "yolo-pose", "key_points": list(notes.key_points or _COCO_KEY_POINTS), **listed}
+    if notes.task != "detect":
+        return {}
+    if notes.rtdetr:
+        return {"name": "rtdetr"}
+    return {"name": "yolov10" if notes.end2end else "yolov8"}
 
 
 def _device_facts() -> dict[str, Fact]:

@@ -20,6 +20,7 @@ from aai.core.inspect.tflite_metadata import TfliteNotes, read_tflite_notes
 from aai.core.inspect.tflite_operators import operator_name
 from aai.ports import TensorSpec
 
+_ULTRALYTICS = ("yolov5", "yolov8", "yolo-pose", "yolo-seg")
 NEEDS_EDGE_TPU = "it is compiled for Google's Edge TPU, and runs nowhere else"
 
 
@@ -107,7 +108,7 @@ def _mark_normalised(facts: dict[str, Fact], hints: GraphHints, notes: TfliteNot
     Source: Ultralytics, nn/modules/head.py, Detect for the formats tflite and edgetpu.
     """
     decoder = facts.get("decoder")
-    if decoder and decoder.value.get("name") in ("yolov5", "yolov8") and read_exporter(notes.texts).ultralytics:
+    if decoder and decoder.value.get("name") in _ULTRALYTICS and read_exporter(notes.texts).ultralytics:
         facts["decoder"] = Fact({**decoder.value, "normalised": True}, decoder.source, decoder.certain)
 
 

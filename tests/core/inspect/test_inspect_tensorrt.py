@@ -59,24 +59,27 @@ def test_ultralytics_notes_tell_task_size_classes_and_pre_processing(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("task", "purpose"),
+    ("notes", "purpose", "decoder"),
     [
-        ("classify", "Classification"),
-        ("segment", "InstanceSegmentation"),
-        ("pose", "PoseEstimation"),
-        ("obb", "ObjectDetection"),
+        ({"task": "classify"}, "Classification", {"name": "classification"}),
+        ({"task": "segment"}, "InstanceSegmentation", {"name": "yolo-seg"}),
+        ({"task": "pose", "kpt_shape": [5, 2]}, "PoseEstimation", {"name": "yolo-pose", "key_points": [5, 2]}),
+        ({"task": "pose"}, "PoseEstimation", {"name": "yolo-pose", "key_points": [17, 3]}),
+        ({"task": "obb"}, "ObjectDetection", None),
+        ({"end2end": True}, "ObjectDetection", {"name": "yolov10"}),
+        ({"description": "Ultralytics rtdetr-l model trained on coco.yaml"}, "ObjectDetection", {"name": "rtdetr"}),
+        (
+            {"task": "segment", "end2end": True},
+            "InstanceSegmentation",
+            {"name": "yolo-seg", "end_to_end": True},
+        ),
     ],
 )
-def test_other_tasks_have_their_purpose(tmp_path: Path, task: str, purpose: str) -> None:
-    facts = values(read(tmp_path, engine_bytes({**NOTES, "task": task})))
+def test_each_task_has_its_purpose_and_decoder(tmp_path: Path, notes: Any, purpose: str, decoder: Any) -> None:
+    facts = values(read(tmp_path, engine_bytes({**NOTES, **notes})))
     assert facts["purpose"] == purpose
-    assert ("decoder" in facts) == (task == "classify")
-    assert facts.get("crop", False) == (task == "classify")
-
-
-def test_finished_boxes_are_no_sure_thing(tmp_path: Path) -> None:
-    report = read(tmp_path, engine_bytes({**NOTES, "end2end": True}))
-    assert not report.facts["decoder"].certain
+    assert facts.get("decoder") == decoder
+    assert facts.get("crop", False) == (purpose == "Classification")
 
 
 @pytest.mark.parametrize(
