@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 import numpy as np
 
 from aai.check.comparison import CONFIDENCE, TOLERANCE, compare
-from aai.core.model_config import load
 from aai.core.paths import check_inside
 from aai.errors import BadImage, Finding, InvalidFiles, NotFound
 from aai.package.digest import bytes_digest
 from aai.storage import read_json, translated, write_bytes, write_json
 from aai.vision.image import cv2, read_image, resize_by
+from aai.vision.model_folder import find_model
 from aai.vision.predict import service_for
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def replay(
     """Loads a model and compares what it answers for the images that it brings with what was kept.
 
     Args:
-        folder: of the model.
+        folder: id or folder of the model.
         engine: what runs the network; None for the default.
         accelerator: what it runs on.
         threads: threads inside the engine; 0 leaves it to the engine.
@@ -169,8 +169,8 @@ def replay(
         InvalidFiles: what it brings can't be read.
         BackendUnavailable, BadWeights, UsageError: see `Service.load`.
     """
-    config = load(Path(folder))
-    source = config if golden is None else load(Path(golden))
+    config = find_model(folder)
+    source = config if golden is None else find_model(golden)
     cases, kept = read_cases(source)
     service = service_for(config).load(engine, accelerator, threads)
     try:

@@ -14,6 +14,7 @@ from aai.cli.options import output_options
 from aai.cli.output import Output
 
 if TYPE_CHECKING:
+    from aai.check.golden import Replay
     from aai.check.report import Report
 
 _SHOWN = 12
@@ -119,7 +120,7 @@ def _print(out: Output, report: Report, dry_run: bool) -> None:
     if report.images and not report.doubts:
         out.line("doubts:   none")
     if report.replay is not None:
-        _print_replay(out, report)
+        print_replay(out, report.replay)
     for path in report.sheets:
         out.line(f"sheet:    {path}")
     if report.written:
@@ -171,9 +172,8 @@ def _figures(figures: dict[str, Any]) -> str:
     return f"{', '.join(shown) or 'no figure'}, {figures['images']} photos"
 
 
-def _print_replay(out: Output, report: Report) -> None:
-    replay = report.replay
-    assert replay is not None
+def print_replay(out: Output, replay: Replay) -> None:
+    """What a replay of kept results came to."""
     kept = f"{replay.cases} image{'s' if replay.cases != 1 else ''}"
     out.line(f"golden:   {kept}, {'results as kept' if replay.ok else 'results differ from the kept ones'}")
     for text in replay.differences[:_SHOWN]:

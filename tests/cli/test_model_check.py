@@ -132,3 +132,15 @@ def test_a_published_model_brings_its_self_test(work: Path, capsys: pytest.Captu
     assert run(["model", "pull", "acme/digits", "copy", "--registry", registry]) == 0
     assert run(["model", "check", "copy", "--quiet"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "acme/digits"
+
+
+def test_predict_replays_what_the_model_brings(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["model", "check", "digits", "--golden", str(SCENE)]) == 0
+    capsys.readouterr()
+    assert run(["model", "predict", "digits", "--self-test"]) == 0
+    assert "golden:   1 image, results as kept" in capsys.readouterr().out
+    assert run(["model", "predict", "digits", "--self-test", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ok"] is True
+    assert run(["model", "predict", "digits", "photo.png", "--self-test"]) == 2
+    assert run(["model", "predict", "wrong", "--self-test"]) == 3
+    assert run(["model", "predict", "digits"]) == 2
