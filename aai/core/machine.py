@@ -62,6 +62,21 @@ def jetson(root: Path = ROOT) -> str:
     return next((device for words, device in _JETSONS if words in name), "")
 
 
+def nvidia_gpus(root: Path = ROOT) -> frozenset[str]:
+    """What the NVIDIA GPUs of this machine call themselves: "NVIDIA L4"; empty without a driver, and on a Jetson.
+
+    Source: what NVIDIA's driver for Linux shows below /proc (its README, "Using the /proc File System Interface").
+    """
+    names = set()
+    for place in root.glob("proc/driver/nvidia/gpus/*/information"):
+        try:
+            lines = place.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        names.update(line.partition(":")[2].strip() for line in lines if line.startswith("Model:"))
+    return frozenset(names - {""})
+
+
 def hailo_chips(root: Path = ROOT) -> frozenset[str]:
     """The Hailo chips that this machine may have, as the driver's files tell; empty without one.
 

@@ -9,6 +9,7 @@ from typing import Iterable, Mapping, Sequence
 from aai.core import machine
 from aai.core.chips import chip_obstacle
 from aai.core.packed import find_variant
+from aai.core.runtimes import runtime_state
 from aai.package.read import VariantEntry
 
 
@@ -22,12 +23,16 @@ class Machine:
         frameworks: frameworks whose runtime is installed.
         chips: accelerators that networks are compiled for, of `aai.core.chips`; several of one maker where the
             machine's files do not tell which of them it has.
+        gpus: names of its NVIDIA GPUs, but for a Jetson's.
+        tensorrt: version of its TensorRT; "" when there is none or it does not say.
     """
 
     cpu: str
     device: str = ""
     frameworks: frozenset[str] = frozenset()
     chips: frozenset[str] = frozenset()
+    gpus: frozenset[str] = frozenset()
+    tensorrt: str = ""
 
     def __str__(self) -> str:
         chips = [" or ".join(sorted(self.chips))] if self.chips else []
@@ -56,7 +61,18 @@ def this_machine(runtimes: Iterable[tuple[str, Sequence[str]]]) -> Machine:
     """
     frameworks = {name for module, names in runtimes if names and _installed(module) for name in names}
     chips = machine.hailo_chips() | ({"edgetpu"} if machine.edge_tpu() else frozenset())
-    return Machine(machine.processor(), machine.jetson(), frozenset(frameworks), chips)
+    tensorrt = runtime_state("tensorrt")
+    if tensorrt.usable:
+        # Also where another Python than this one has it.
+        frameworks.add("tensor-rt")
+    return Machine(
+        machine.processor(),
+        machine.jetson(),
+        frozenset(frameworks),
+        chips,
+        machine.nvidia_gpus(),
+        tensorrt.version if tensorrt.usable else "",
+    )
 
 
 def choose_variant(entries: Sequence[VariantEntry], here: Machine, wanted: str | None = None) -> Choice:
@@ -96,7 +112,20 @@ def _obstacle(target: Mapping[str, str], here: Machine) -> str:
         if target.get(name, value) != value:
             return f"it is for {name} {target[name]}"
     chip = target.get("chip")
-    return chip_obstacle(chip, here.chips) if chip else ""
+    return chip_obstacle(chip, here.chips) if chip else _engine_obstacle(target, here)
+
+
+def _engine_obstacle(target: Mapping[str, str], here: Machine) -> str:
+    """Why a TensorRT engine does not run here: it is made for one kind of GPU and one version."""
+    gpu, version = target.get("gpu"), target.get("tensorrt")
+    if gpu and gpu not in here.gpus:
+        return f"it is for the GPU {gpu}"
+    if version and here.tensorrt:
+        # 8.5.2 and 8.5.2.2 are one: a package's version may be longer or shorter than the module's.
+        pairs = list(zip(version.split("."), here.tensorrt.split(".")))[:3]
+        if any(one != other for one, other in pairs):
+            return f"it is for TensorRT {version}, and {here.tensorrt} is installed"
+    return ""
 
 
 def _obstacles(entries: Sequence[VariantEntry], here: Machine) -> list[str]:
@@ -105,9 +134,8 @@ def _obstacles(entries: Sequence[VariantEntry], here: Machine) -> list[str]:
 
 def _matches(target: Mapping[str, str], here: Machine) -> list[str]:
     known = [f"{name} {value}" for name, value in here.facts.items() if value and target.get(name) == value]
-    chip = target.get("chip")
-    # What has got this far has no obstacle: its chip is here.
-    return [*known, f"chip {chip}"] if chip else known
+    # What has got this far has no obstacle: its chip or GPU is here.
+    return [*known, *(f"{name} {target[name]}" for name in ("chip", "gpu") if target.get(name))]
 
 
 def _installed(module: str) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ INT8 = entry("int8", framework="onnx", precision="int8")
 ORIN = entry("orin", framework="tensor-rt", device="orin-nano")
 NANO = entry("nano", framework="tensor-rt", device="nano")
 HAILO = entry("hailo8", framework="hailo", chip="hailo8")
+L4 = entry("l4", framework="tensor-rt", cpu="x86_64", gpu="NVIDIA L4", tensorrt="10.3.0")
 ARM = entry("arm", framework="onnx", cpu="aarch64")
 
 
@@ -36,6 +38,11 @@ CASES: Any = [
     ([ONNX, HAILO], machine("onnx", "hailo"), "default"),
     ([ORIN, INT8], machine("onnx"), "int8"),
     ([ORIN, HAILO], machine(), "orin"),
+    ([ONNX, L4], machine("onnx", "tensor-rt"), "default"),
+    ([ONNX, L4], replace(machine("onnx", "tensor-rt"), gpus=frozenset({"NVIDIA A2", "NVIDIA L4"})), "l4"),
+    ([ONNX, L4], replace(machine("onnx", "tensor-rt"), gpus=frozenset({"NVIDIA L4"}), tensorrt="10.3.0.post1"), "l4"),
+    ([ONNX, L4], replace(machine("onnx", "tensor-rt"), gpus=frozenset({"NVIDIA L4"}), tensorrt="8.6.1"), "default"),
+    ([ONNX, L4], replace(machine("onnx"), gpus=frozenset({"NVIDIA L4"})), "default"),
 ]
 
 
@@ -64,3 +71,16 @@ def test_this_machine_names_the_frameworks_of_modules_that_are_there() -> None:
     here = this_machine([("json", ("onnx", "enet")), ("no_such_module_here", ("hailo",)), ("sys.nothing", ("x",))])
     assert here.frameworks == {"onnx", "enet"}
     assert here.cpu
+
+
+def test_an_engine_for_another_gpu_or_tensorrt_is_told_as_that() -> None:
+    here = replace(machine("tensor-rt"), gpus=frozenset({"NVIDIA L4"}), tensorrt="8.6.1")
+    other = entry("a2", framework="tensor-rt", gpu="NVIDIA A2")
+    reason = choose_variant([L4, other], here).reason
+    assert "l4: it is for TensorRT 10.3.0, and 8.6.1 is installed" in reason
+    assert "a2: it is for the GPU NVIDIA A2" in reason
+
+
+def test_tensorrt_in_another_python_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AAI_TENSORRT_PYTHON", "/usr/bin/python3")
+    assert "tensor-rt" in this_machine([]).frameworks
