@@ -32,7 +32,7 @@ from aai.core.inspect.report import Fact, Inspection
 from aai.core.model_config import ModelConfig, default_document
 from aai.core.model_schema import SCHEMA
 from aai.core.names import parse_id
-from aai.core.validate import NEEDS_LABELS
+from aai.core.validate import NEEDS_LABELS, said_otherwise
 from aai.core.values import choose, coerce
 from aai.errors import Finding, UsageError
 from aai.package.digest import bytes_digest
@@ -336,7 +336,7 @@ class Settling:
         """Required fields that nobody told: asked for, or an error that names every flag; the size may stay open."""
         missing = []
         for name in ("purpose", *REQUIRED_PARAMETERS.get(self.framework, ())):
-            if self.result.config.value(name):
+            if self.result.config.value(name) or said_otherwise(self.result.config, name):
                 continue
             allowed = ARCHITECTURES[self.framework] if name == "architecture" else BY_NAME[name].values
             if self.asker is None:

@@ -71,6 +71,17 @@ def validate_config(
     return check.findings
 
 
+def said_otherwise(config: ModelConfig, name: str) -> bool:
+    """Whether our own section says what a field of the reference is for.
+
+    The GPU stands for the board, and the decoder for the architecture, which the reference has for detection alone.
+    """
+    if name == "device":
+        target = config.aai.get("target")
+        return isinstance(target, dict) and bool(target.get("gpu"))
+    return name == "architecture" and (bool(config.decoder) or config.purpose not in ("", "ObjectDetection"))
+
+
 class _Check:
     def __init__(
         self,
@@ -131,7 +142,7 @@ class _Check:
         if framework not in FRAMEWORKS:
             return
         for name in REQUIRED_PARAMETERS.get(framework, ()):
-            if not self.config.parameters.get(name) and not self._said_otherwise(name):
+            if not self.config.parameters.get(name) and not said_otherwise(self.config, name):
                 self.add(
                     "error", f"{name} is missing, and {framework} needs it", name, f"aai model configure --{name} ..."
                 )
@@ -144,16 +155,6 @@ class _Check:
             )
         if not self.config.parameters.get("size"):
             self.add("error", "size is missing", "size", "aai model configure --size WIDTH HEIGHT")
-
-    def _said_otherwise(self, name: str) -> bool:
-        """Whether our own section says what a field of the reference is for.
-
-        The GPU stands for the board, and the decoder for the architecture, which the reference has for detection alone.
-        """
-        if name == "device":
-            target = self.config.aai.get("target")
-            return isinstance(target, dict) and bool(target.get("gpu"))
-        return name == "architecture" and (bool(self.config.decoder) or self.config.purpose != "ObjectDetection")
 
     def weights(self) -> None:
         if self.inspection is None:

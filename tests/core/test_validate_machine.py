@@ -32,8 +32,7 @@ def findings(monkeypatch: pytest.MonkeyPatch, folder: Path, data: bytes, chips: 
     """What is found on a HEF where the machine's files show these chips."""
     monkeypatch.setattr(machine, "hailo_chips", lambda: chips)
     (folder / "net.hef").write_bytes(data)
-    given = {"id": "acme/net", "purpose": "Classification", "architecture": "yolov3"}
-    configure(folder, given).write()
+    configure(folder, {"id": "acme/net"}).write()
     _, found = validate(folder)
     assert {finding.level for finding in found} <= {"warning"}
     return [f"{finding.what} | {finding.fix}" for finding in found if finding.where.endswith("model_file")]
@@ -148,8 +147,7 @@ def test_the_installer_takes_the_variant_that_surely_runs_on_the_chip(chips: set
 
 def test_configure_writes_the_chip_for_the_installer(tmp_path: Path) -> None:
     (tmp_path / "net.hef").write_bytes(hef_bytes(arch=HAILO8L))
-    given = {"id": "acme/net", "architecture": "yolov3"}
-    assert configure(tmp_path, given).config.aai["target"] == {"chip": "hailo8l"}
+    assert configure(tmp_path, {"id": "acme/net"}).config.aai["target"] == {"chip": "hailo8l"}
     (tmp_path / "net.hef").unlink()
     (tmp_path / "net.tflite").write_bytes(classifier_bytes())
     assert "target" not in configure(tmp_path, {"id": "acme/net"}).config.aai

@@ -15,7 +15,7 @@ from aai.core.inspect.recipes import ULTRALYTICS, YOLOX
 from aai.core.inspect.report import Fact, Inspection
 from aai.core.inspect.source import mapped
 
-DECODER = "hailo-nms"
+DECODER, MASKS_DECODER = "hailo-nms", "hailo-masks"
 _LETTERBOX = {"yolov5": ULTRALYTICS, "yolov5-seg": ULTRALYTICS, "yolov8": ULTRALYTICS, "yolox": YOLOX}
 """Kind of suppression -> the recipe of the networks that it is for, of which only the letterbox is left: a HEF holds
 the normalisation."""
@@ -79,22 +79,17 @@ def _detection_facts(network: Network) -> dict[str, Fact]:
     decoder: dict[str, Any] = {"name": DECODER}
     if classes:
         decoder["classes"] = classes
-    segments = nms is not None and nms.kind == "yolov5-seg"
-    facts = {"purpose": Fact("InstanceSegmentation" if segments else "ObjectDetection", reason)}
-    if not segments:
-        facts["decoder"] = Fact(decoder, reason)
-        facts["architecture"] = _architecture(nms)
+    facts = {"purpose": Fact("ObjectDetection", reason), "decoder": Fact(decoder, reason)}
+    if nms is not None and nms.kind == "yolov5-seg":
+        facts = {
+            "purpose": Fact("InstanceSegmentation", reason),
+            "decoder": Fact({**decoder, "name": MASKS_DECODER}, reason),
+        }
+    if nms is not None and nms.kind == "ssd":
+        facts["architecture"] = Fact("mobilenet_ssd", reason)
     if classes:
         facts["classes"] = Fact(classes, reason)
     return facts
-
-
-def _architecture(nms: NmsOperation | None) -> Fact:
-    """The reference's word for the layout; suppressed boxes have one form, whatever network they are from."""
-    if nms is not None and nms.kind == "ssd":
-        return Fact("mobilenet_ssd", "suppression by HailoRT (ssd)")
-    reason = "the nearest of its words: boxes come out suppressed, and aai.decoder says how they are read"
-    return Fact("yolov3", reason, certain=False)
 
 
 def _letterbox(report: Inspection, nms: NmsOperation | None) -> None:

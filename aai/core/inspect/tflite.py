@@ -8,7 +8,6 @@ from typing import Any, Sequence
 
 from aai.core.inspect.damage import bad_weights
 from aai.core.inspect.exporter import card_facts, read_exporter
-from aai.core.inspect.graph import GraphHints
 from aai.core.inspect.layout import ImageInput, image_input, read_layout
 from aai.core.inspect.protobuf import Malformed
 from aai.core.inspect.report import Fact, Inspection
@@ -86,7 +85,7 @@ def _layout_facts(file: TfliteFile, outputs: Sequence[TensorSpec], notes: Tflite
     if notes.colour == "rgb" and image.channels == 3:
         facts["swaprb"] = Fact(True, "metadata color_space: RGB")
     _put_section(facts, image, plan.section, bool(plan.facts))
-    _mark_normalised(facts, hints, notes)
+    _mark_normalised(facts, notes)
     return facts
 
 
@@ -102,12 +101,15 @@ def _put_section(facts: dict[str, Fact], image: ImageInput, section: dict[str, A
         facts["input"] = Fact(made, source, told.certain if told else True)
 
 
-def _mark_normalised(facts: dict[str, Fact], hints: GraphHints, notes: TfliteNotes) -> None:
+def _mark_normalised(facts: dict[str, Fact], notes: TfliteNotes) -> None:
     """Ultralytics' TFLite files give boxes as shares of the input's size, where its other exports give pixels.
 
-    Source: Ultralytics, nn/modules/head.py, Detect for the formats tflite and edgetpu.
+    Source: Ultralytics, nn/modules/head.py, Detect for the formats tflite and edgetpu, and nn/backends/litert.py.
     """
-    decoder = facts.get("decoder")
+    decoder, section = facts.get("decoder"), facts.get("input")
+    # A list of boxes that the graph has chosen is in pixels in the newer exports, which keep the channels first.
+    if decoder and decoder.value.get("end_to_end") and not (section and section.value.get("layout") == "NHWC"):
+        return
     if decoder and decoder.value.get("name") in _ULTRALYTICS and read_exporter(notes.texts).ultralytics:
         facts["decoder"] = Fact({**decoder.value, "normalised": True}, decoder.source, decoder.certain)
 

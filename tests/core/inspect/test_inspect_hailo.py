@@ -118,9 +118,9 @@ def test_a_chip_of_an_unknown_number_is_told_as_that(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "purpose", "architecture", "letterbox"),
     [
-        (YOLOV8, "yolov8", "ObjectDetection", "yolov3", "center"),
-        (YOLOV5, "yolov5", "ObjectDetection", "yolov3", "center"),
-        (YOLOX, "yolox", "ObjectDetection", "yolov3", "top-left"),
+        (YOLOV8, "yolov8", "ObjectDetection", None, "center"),
+        (YOLOV5, "yolov5", "ObjectDetection", None, "center"),
+        (YOLOX, "yolox", "ObjectDetection", None, "top-left"),
         (SSD, "ssd", "ObjectDetection", "mobilenet_ssd", None),
         (YOLOV5_SEG, "yolov5-seg", "InstanceSegmentation", None, "center"),
     ],
@@ -142,8 +142,8 @@ def test_suppression_by_hailort_tells_classes_thresholds_and_decoder(
     assert (facts["purpose"], facts["classes"], facts["size"]) == (purpose, 80, [640, 640])
     assert facts.get("architecture") == architecture
     assert facts["input"].get("anchor") == letterbox
-    if purpose == "ObjectDetection":
-        assert facts["decoder"] == {"name": "hailo-nms", "classes": 80}
+    name = "hailo-nms" if purpose == "ObjectDetection" else "hailo-masks"
+    assert facts["decoder"] == {"name": name, "classes": 80}
     assert report.outputs == (TensorSpec("yolo/yolov8_nms_postprocess", (None, 6), "float32"),)
     assert [spec.name for spec in report.inputs] == ["yolo/input_layer1"]
 

@@ -136,6 +136,6 @@ def test_on_a_jetson_the_device_is_a_guess(tmp_path: Path, monkeypatch: pytest.M
 
 def test_an_engine_with_notes_is_configured(tmp_path: Path) -> None:
     (tmp_path / "net.engine").write_bytes(engine_bytes(NOTES))
-    result = configure(tmp_path, {"id": "acme/net", "device": "orin-nano", "architecture": "yolo"})
+    result = configure(tmp_path, {"id": "acme/net", "device": "orin-nano"})
     assert result.config.decoder == {"name": "yolov8"}
     assert result.labels == ("person", "bicycle")
