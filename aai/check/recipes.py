@@ -107,8 +107,8 @@ def _affine(recipe: InputRecipe) -> tuple[list[float], list[float]]:
 
 
 def _resize_key(recipe: InputRecipe) -> tuple[Any, ...]:
-    if recipe.resize == "letterbox":
-        return "letterbox", recipe.anchor, float(recipe.pad)
+    if recipe.padded:
+        return recipe.resize, recipe.anchor, float(recipe.pad)
     return (recipe.resize,)
 
 
@@ -141,10 +141,10 @@ def name_of(recipe: InputRecipe) -> str:
     words = [_normalisation_name(recipe)]
     if recipe.channels == 3:
         words.append("RGB" if recipe.swaprb else "BGR")
-    if recipe.resize != "letterbox":
+    if not recipe.padded:
         words.append({"stretch": "stretched", "crop": "centre crop"}.get(recipe.resize, recipe.resize))
     else:
-        words.append(f"letterbox {recipe.anchor} on {recipe.pad:g}")
+        words.append(f"{recipe.resize} {recipe.anchor} on {recipe.pad:g}")
     return ", ".join(words)
 
 
@@ -174,7 +174,7 @@ def as_dict(recipe: InputRecipe) -> dict[str, Any]:
     }
     if recipe.std:
         found["std"] = list(recipe.std)
-    if recipe.resize == "letterbox":
+    if recipe.padded:
         found.update({"anchor": recipe.anchor, "pad": recipe.pad})
     return found
 
@@ -195,7 +195,7 @@ def set_recipe(config: ModelConfig, recipe: InputRecipe) -> None:
     if given.get("colour") in ("rgb", "bgr"):
         given["colour"] = "rgb" if recipe.swaprb else "bgr"
     given["resize"] = recipe.resize
-    if recipe.resize == "letterbox":
+    if recipe.padded:
         given.update({"anchor": recipe.anchor, "pad": recipe.pad})
     if recipe.std:
         given["std"] = list(recipe.std)

@@ -28,9 +28,10 @@ class InputRecipe:
         scalefactor: factor after the mean is taken off.
         std: per channel, divides the result; empty for none.
         swaprb: True when the network takes RGB: images are BGR.
-        resize: "stretch", "crop" (keep aspect, crop the centre) or "letterbox" (keep aspect, pad).
-        anchor: where a letterboxed image sits: "center" or "top-left".
-        pad: pixel value (0 to 255) of the letterbox border.
+        resize: "stretch", "crop" (keep aspect, crop the centre), "letterbox" (keep aspect: scale to whole pixels, then
+            pad) or "pad" (pad to the network's aspect, then scale).
+        anchor: where a padded image sits: "center" or "top-left".
+        pad: pixel value (0 to 255) of the border.
         layout: "NCHW" or "NHWC".
         dtype: of the tensor: "float32", "float16", "uint8", "int8" or "int32".
         quantisation: how the elements of a uint8 or int8 tensor stand for the values; None when they are the values,
@@ -50,6 +51,11 @@ class InputRecipe:
     dtype: str = "float32"
     channels: int = 3
     quantisation: Quantisation | None = None
+
+    @property
+    def padded(self) -> bool:
+        """Whether the image gets a border, so that anchor and pad have a meaning."""
+        return self.resize in ("letterbox", "pad")
 
 
 class ModelConfig:

@@ -10,7 +10,7 @@ from aai.core.values import choose, coerce, kind_of
 from aai.errors import Finding
 
 SCHEMA = 1
-RESIZES = ("stretch", "crop", "letterbox")
+RESIZES = ("stretch", "crop", "letterbox", "pad")
 ANCHORS = ("center", "top-left")
 LAYOUTS = ("NCHW", "NHWC")
 DTYPES = ("float32", "float16", "uint8", "int8", "int32")

@@ -3,7 +3,7 @@
 Value = (pixel - mean) * scalefactor / std, per channel, in the network's channel order; an element of a quantised input
 = round(value / scale + zero_point), kept in the range of its type. Stretch and crop are those of
 `cv2.dnn.blobFromImage`; letterbox centre is Ultralytics' (size and offset rounded), letterbox top-left is YOLOX's (size
-cut down to whole pixels).
+cut down to whole pixels); pad is what MediaPipe and MoveNet are used with: the frame is padded before it is scaled.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _DTYPES = {"float32": np.float32, "float16": np.float16, "uint8": np.uint8, "int8": np.int8, "int32": np.int32}
 _WHOLE = ("uint8", "int8")
+_LARGEST_CANVAS = 8192
+"""Pixels: a frame whose longer side is longer is scaled before it is padded, or a strip would grow to gigabytes."""
 _LARGEST_ENLARGEMENT = 16
 """A crop may need an enlarged picture of at most this many times the network's own area; see `_crop`."""
 
@@ -79,6 +81,7 @@ class Preprocessor:
         self._tensor = np.empty((1, *shape), _DTYPES[recipe.dtype])
         self._gain, self._bias = _affine(recipe)
         self._frame_shape: tuple[int, ...] = ()
+        self._canvas: Array | None = None
 
     def __call__(self, image: Array) -> tuple[Array, Placement]:
         """The input tensor for `image`, and where the image lies in it.
@@ -99,6 +102,9 @@ class Preprocessor:
         if self._recipe.resize == "crop":
             _crop(image, self._scaled)
         else:
+            if self._canvas is not None:
+                self._window[...] = image
+                image = self._canvas
             resize_into(image, self._scaled)
         if self._planes:
             split_into(self._scaled, self._planes)
@@ -110,12 +116,16 @@ class Preprocessor:
         """Buffers and placement for frames of `shape`; a letterbox's border is painted here, once."""
         recipe, (height, width) = self._recipe, shape[:2]
         left, top, right, bottom = 0, 0, *recipe.size
-        if recipe.resize == "letterbox":
+        canvas = recipe.resize == "pad" and _canvas_side(width, height, recipe.size) <= _LARGEST_CANVAS
+        if recipe.padded and not canvas:
             left, top, right, bottom = letterbox_window(width, height, recipe.size, recipe.anchor)
         scale_x, scale_y = (right - left) / width, (bottom - top) / height
         self._placement = Placement(scale_x, scale_y, float(left), float(top), (width, height))
         if recipe.resize == "crop":
             self._placement = _crop_placement(width, height, *recipe.size)
+        self._canvas = None
+        if canvas:
+            self._plan_canvas(width, height)
         inner = (bottom - top, right - left)
         colours = recipe.channels == 3
         self._scaled: Array = np.empty((*inner, 3) if colours else inner, np.uint8)
@@ -128,6 +138,36 @@ class Preprocessor:
             _convert(border, channel, gain, bias)
             self._steps.append((plane, channel[top:bottom, left:right], gain, bias))
         self._frame_shape = shape
+
+    def _plan_canvas(self, width: int, height: int) -> None:
+        """A painted canvas of the network's aspect for frames of that size, and the place of the frame in it."""
+        recipe = self._recipe
+        full_width, full_height, left, top = padded_frame(width, height, recipe.size, recipe.anchor)
+        shape = (full_height, full_width, 3) if recipe.channels == 3 else (full_height, full_width)
+        canvas = np.full(shape, min(255, max(0, round(recipe.pad))), np.uint8)
+        self._canvas, self._window = canvas, canvas[top : top + height, left : left + width]
+        scale_x, scale_y = recipe.size[0] / full_width, recipe.size[1] / full_height
+        self._placement = Placement(scale_x, scale_y, left * scale_x, top * scale_y, (width, height))
+
+
+def _canvas_side(width: int, height: int, size: tuple[int, int]) -> int:
+    return max(padded_frame(width, height, size, "top-left"))
+
+
+def padded_frame(width: int, height: int, size: tuple[int, int], anchor: str) -> tuple[int, int, int, int]:
+    """(width, height, left, top) of a frame that is padded to the aspect of the network's input, in frame pixels.
+
+    Args:
+        width: of the frame.
+        height: of the frame.
+        size: (width, height) of the network's input.
+        anchor: "center" or "top-left".
+    """
+    full_width = max(width, math.ceil(height * size[0] / size[1]))
+    full_height = max(height, math.ceil(width * size[1] / size[0]))
+    if anchor == "top-left":
+        return full_width, full_height, 0, 0
+    return full_width, full_height, (full_width - width) // 2, (full_height - height) // 2
 
 
 def stretched(shape: tuple[int, ...], size: tuple[int, int]) -> Placement:

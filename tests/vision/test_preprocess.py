@@ -60,6 +60,28 @@ def test_a_letterbox_in_the_centre_is_the_resized_picture_in_a_border() -> None:
     assert (placement.offset_x, placement.offset_y) == (0, 14)
 
 
+@pytest.mark.parametrize(("anchor", "left"), [("top-left", 0), ("center", 48)])
+def test_padding_comes_before_the_scaling_where_it_is_asked_for(anchor: str, left: int) -> None:
+    image = np.random.default_rng(3).integers(0, 256, (333, 237, 3), dtype=np.uint8)
+    recipe = InputRecipe(size=(64, 64), resize="pad", anchor=anchor, pad=7)
+    tensor, placement = Preprocessor(recipe)(image)
+    square = np.full((333, 333, 3), 7, np.uint8)
+    square[:, left : left + 237] = image
+    assert np.array_equal(_pixels(tensor), cv2.resize(square, (64, 64)))
+    corners = np.array([[0, 0, 237, 333]], np.float32)
+    inside = corners * (64 / 333) + [left * 64 / 333, 0, left * 64 / 333, 0]
+    np.testing.assert_allclose(placement.to_image(inside.astype(np.float32)), corners, atol=1e-3)
+
+
+def test_grey_networks_are_padded_too_and_a_strip_does_not_fill_the_memory() -> None:
+    grey = InputRecipe(size=(16, 16), resize="pad", channels=1, pad=9, anchor="top-left")
+    tensor, _ = Preprocessor(grey)(np.zeros((8, 16, 3), np.uint8))
+    assert tensor.shape == (1, 1, 16, 16) and (tensor[0, 0, 9:] == 9).all() and (tensor[0, 0, :7] == 0).all()
+    strip = np.full((1, 60_000, 3), 5, np.uint8)
+    tensor, placement = Preprocessor(InputRecipe(size=(16, 16), resize="pad", pad=9))(strip)
+    assert set(np.unique(tensor)) == {5.0, 9.0} and placement.scale_x == 16 / 60_000
+
+
 def test_a_letterbox_at_the_top_left_takes_its_own_pad() -> None:
     image = FRAMES["tall"]
     recipe = InputRecipe(size=(64, 48), resize="letterbox", anchor="top-left", pad=0, scalefactor=0.5, mean=(2, 2, 2))

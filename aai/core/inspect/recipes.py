@@ -28,6 +28,7 @@ class Recipe:
         swaprb: True when the network takes RGB.
         crop: keep the aspect and crop the centre.
         letterbox: keep the aspect and pad: anchor and pad value; None to stretch.
+        pad_first: pad the image before it is scaled, where a letterbox is padded after.
     """
 
     source: str
@@ -38,6 +39,7 @@ class Recipe:
     swaprb: bool = False
     crop: bool = False
     letterbox: tuple[str, float] | None = None
+    pad_first: bool = False
 
 
 YOLOX = Recipe("what YOLOX networks take: 0 to 255, BGR, letterbox top-left", letterbox=("top-left", 114))
@@ -51,7 +53,12 @@ ULTRALYTICS_CLASSES = Recipe(
     "what Ultralytics' classifiers take: 0 to 1, RGB, centre crop", scalefactor=PER_255, swaprb=True, crop=True
 )
 YUNET = Recipe("what YuNet takes: 0 to 255, BGR, stretched")
-MOVENET = Recipe("what MoveNet takes: 0 to 255, RGB, padded right and below", swaprb=True, letterbox=("top-left", 0))
+MOVENET = Recipe(
+    "what MoveNet takes: 0 to 255, RGB, padded right and below",
+    swaprb=True,
+    letterbox=("top-left", 0),
+    pad_first=True,
+)
 OPENPOSE = Recipe(
     "a guess for OpenPose: -0.5 to 0.5, BGR, padded right and below",
     certain=False,
@@ -71,11 +78,12 @@ NANODET = replace(
     letterbox=("center", 0),
 )
 MEDIAPIPE = Recipe(
-    "what MediaPipe's detectors take: -1 to 1, RGB, letterbox centred in black",
+    "what MediaPipe's detectors take: -1 to 1, RGB, padded around with black",
     mean=(127.5, 127.5, 127.5),
     scalefactor=1 / 127.5,
     swaprb=True,
     letterbox=("center", 0),
+    pad_first=True,
 )
 ULTRA_FACE = Recipe(
     "what Ultra-Light-Fast and SSDs from PyTorch take: (pixel - 127) / 128, RGB, stretched",
@@ -195,7 +203,7 @@ def usual_recipe(at: Circumstances) -> Recipe:
     if told is None or (not told.certain and (own or usual.certain or at.channels == 1)):
         return usual
     if told.letterbox is None and not told.crop and at.family in _OF_FAMILY:
-        return replace(told, letterbox=usual.letterbox, crop=usual.crop)
+        return replace(told, letterbox=usual.letterbox, pad_first=usual.pad_first, crop=usual.crop)
     return told
 
 
@@ -240,7 +248,7 @@ def _recipe_section(recipe: Recipe, at: Circumstances, raw: bool) -> dict[str, A
     section: dict[str, Any] = {}
     if recipe.letterbox:
         anchor, pad = recipe.letterbox
-        section.update({"resize": "letterbox", "anchor": anchor, "pad": pad})
+        section.update({"resize": "pad" if recipe.pad_first else "letterbox", "anchor": anchor, "pad": pad})
     if recipe.std and not raw and at.channels == 3:
         section["std"] = list(recipe.std)
     return section
