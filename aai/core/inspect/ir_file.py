@@ -16,7 +16,7 @@ from aai.errors import BadWeights
 from aai.ports import TensorSpec
 
 MAX_BYTES = 32 * 1024 * 1024
-MAX_PARTS = 1_500_000
+MAX_PARTS = 1_000_000
 """As many tags and attributes as an xml may have: what it takes in memory is bounded by them."""
 OLDEST = 10
 MAX_AXES = 16
