@@ -212,5 +212,5 @@ def _version_beside(module_file: Path) -> str:
     """The version that the metadata beside a package's folder tells, for another Python than this one."""
     folder = module_file.parent
     for info in sorted(folder.parent.glob(f"{folder.name}-*.*-info")):
-        return info.name.split("-")[1]
+        return info.name.rsplit(".", 1)[0].split("-")[1]
     return ""
