@@ -3,7 +3,8 @@
 One output [1, 4 + C + K * D, N]: per anchor cx, cy, w, h in pixels of the network's input, C class probabilities, then
 K key points of x, y and, where D is 3, a score in 0..1. With the suppression in the graph [1, N, 6 + K * D]: x1, y1,
 x2, y2, score, class, key points (Ultralytics, nn/modules/head.py: Pose). `key_points` in the settings is [K, D], COCO's
-[17, 3] by default; `names` their names; `transposed` says [1, N, 4 + C + K * D], `end_to_end` the suppressed form.
+[17, 3] by default; `names` their names; `transposed` says [1, N, 4 + C + K * D], `end_to_end` the suppressed form, `normalised`
+that all places are in 0..1 of the input, as in Ultralytics' TFLite files.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from aai.vision.boxes import from_centres
 from aai.vision.decode.bodies import Bodies
-from aai.vision.decode.candidates import Request, at_least, class_numbers, misfit, single
+from aai.vision.decode.candidates import Request, at_least, class_numbers, in_pixels, misfit, single
 from aai.vision.decode.settings import wrong_setting
 from aai.vision.skeletons import names_of
 
@@ -37,8 +38,9 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Bodies:
         if rows.shape[1] != 6 + length:
             raise misfit(outputs, "yolo-pose, end to end")
         rows = rows[at_least(rows[:, 4], request.confidence)].astype(np.float32)
-        points, scores = _points(rows[:, 6:], count, values)
-        return Bodies(points, scores, rows[:, 4], names, rows[:, :4], class_numbers(rows[:, 5]))
+        points, scores = _points(rows[:, 6:], count, values, request)
+        boxes = in_pixels(rows[:, :4], request)
+        return Bodies(points, scores, rows[:, 4], names, boxes, class_numbers(rows[:, 5]))
     transposed = bool(request.settings.get("transposed", False))
     table = single(outputs, "yolo-pose", 5 + length, transposed=not transposed)
     columns = table.T if transposed else table
@@ -46,16 +48,20 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Bodies:
     best = columns[4 : 4 + classes].max(axis=0)
     keep = at_least(best, request.confidence)
     chosen = columns[:, keep]
-    points, scores = _points(chosen[4 + classes :].T, count, values)
+    points, scores = _points(chosen[4 + classes :].T, count, values, request)
     class_ids = np.argmax(chosen[4 : 4 + classes], axis=0)
-    return Bodies(points, scores, best[keep], names, from_centres(chosen[:4].T), class_ids, suppressed=False)
+    boxes = in_pixels(from_centres(chosen[:4].T), request)
+    return Bodies(points, scores, best[keep], names, boxes, class_ids, suppressed=False)
 
 
-def _points(rows: Array, count: int, values: int) -> tuple[Array, Array]:
+def _points(rows: Array, count: int, values: int, request: Request) -> tuple[Array, Array]:
     """(N, K, 2) places and (N, K) scores out of (N, K * D) rows; of key points without a score it is 1."""
     points = rows.astype(np.float32).reshape(len(rows), count, values)
     scores: Array = points[:, :, 2] if values > 2 else np.ones(points.shape[:2], np.float32)
-    return points[:, :, :2], scores
+    places = points[:, :, :2]
+    if request.settings.get("normalised", False):
+        places *= np.array(request.size, np.float32)
+    return places, scores
 
 
 def _key_points(settings: Mapping[str, Any]) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 Two outputs. [1, 4 + C + M, N]: per anchor cx, cy, w, h in pixels of the network's input, C class probabilities, M
 weights; with the suppression in the graph [1, N, 6 + M]: x1, y1, x2, y2, score, class, weights (`end_to_end` in the
 settings). [1, M, h, w], or [1, h, w, M]: the prototypes (Ultralytics, nn/modules/head.py: Segment). `transposed` in the
-settings says [1, N, 4 + C + M].
+settings says [1, N, 4 + C + M], `normalised` that boxes are in 0..1 of the input, as in Ultralytics' TFLite files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Mapping, NamedTuple
 import numpy as np
 
 from aai.vision.boxes import from_centres
-from aai.vision.decode.candidates import Candidates, Request, at_least, class_numbers, misfit
+from aai.vision.decode.candidates import Candidates, Request, at_least, class_numbers, in_pixels, misfit
 
 if TYPE_CHECKING:
     from aai.vision.image import Array
@@ -52,7 +52,7 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Instances:
         if rows.shape[1] != 6 + weights:
             raise misfit(outputs, f"{LAYOUT}, end to end")
         rows = rows[at_least(rows[:, 4], request.confidence)].astype(np.float32)
-        found = Candidates(rows[:, :4], rows[:, 4], class_numbers(rows[:, 5]), suppressed=True)
+        found = Candidates(in_pixels(rows[:, :4], request), rows[:, 4], class_numbers(rows[:, 5]), suppressed=True)
         return Instances(found, rows[:, 6:], prototypes)
     columns = tables[0][0].T if request.settings.get("transposed") else tables[0][0]
     classes = len(columns) - 4 - weights
@@ -62,7 +62,7 @@ def decode(outputs: Mapping[str, Array], request: Request) -> Instances:
     keep = at_least(best, request.confidence)
     chosen = columns[:, keep].astype(np.float32)
     class_ids = np.argmax(chosen[4 : 4 + classes], axis=0)
-    found = Candidates(from_centres(chosen[:4].T), best[keep], class_ids, classes)
+    found = Candidates(in_pixels(from_centres(chosen[:4].T), request), best[keep], class_ids, classes)
     return Instances(found, chosen[4 + classes :].T, prototypes)
 
 

@@ -71,6 +71,17 @@ def test_other_orders_of_the_axes_are_read_the_same() -> None:
     assert plain.found.classes == 3
 
 
+@pytest.mark.parametrize("name", ["yolov8n-seg", "yolo26n-seg"])
+def test_boxes_as_shares_of_the_input_are_brought_to_pixels(name: str) -> None:
+    known = load(name)
+    raw, (width, height) = known["raw"].copy(), known["network_size"].tolist()
+    rows = raw[0].T if known["end_to_end"] else raw[0]
+    rows[[0, 2]] /= width
+    rows[[1, 3]] /= height
+    found = found_in(known, raw, normalised=True)
+    np.testing.assert_allclose(found.found.boxes_xyxy, found_in(known).found.boxes_xyxy, atol=1e-3)
+
+
 @pytest.mark.parametrize(
     "shapes",
     [

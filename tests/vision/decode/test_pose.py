@@ -82,6 +82,24 @@ def test_yolo_pose_with_the_suppression_in_the_graph_is_read_as_ultralytics_read
     np.testing.assert_array_equal(found.points, known["points"][:, :, :2])
 
 
+@pytest.mark.parametrize("name", ["yolov8n-pose", "yolo26n-pose"])
+def test_places_as_shares_of_the_input_are_brought_to_pixels(name: str) -> None:
+    # What Ultralytics does with its TFLite files: nn/backends/litert.py.
+    known = load(name)
+    raw, (width, height) = known["raw"].copy(), known["network_size"].tolist()
+    listed = bool(known["end_to_end"])
+    rows, start = (raw[0].T, 6) if listed else (raw[0], 5)
+    rows[[0, 2]] /= width
+    rows[[1, 3]] /= height
+    rows[start::3] /= width
+    rows[start + 1 :: 3] /= height
+    plain = POSES["yolo-pose"]({"out": known["raw"]}, request(known, end_to_end=listed))
+    shares = POSES["yolo-pose"]({"out": raw}, request(known, end_to_end=listed, normalised=True))
+    np.testing.assert_allclose(shares.points, plain.points, atol=1e-3)
+    assert shares.boxes_xyxy is not None and plain.boxes_xyxy is not None
+    np.testing.assert_allclose(shares.boxes_xyxy, plain.boxes_xyxy, atol=1e-3)
+
+
 def test_key_points_of_anything_are_told_by_the_settings() -> None:
     # cx, cy, w, h, two classes, two points of x, y.
     column = np.array([10, 20, 4, 6, 0.2, 0.9, 9, 18, 11, 22], np.float32).reshape(1, 10, 1)
