@@ -306,6 +306,7 @@ def test_the_older_yunet_is_told_by_its_names() -> None:
         {"a": (1, 896, 16), "b": (1, 896, 1)},
         {"a": (), "b": (), "c": (), "d": ()},
         {"loc": (), "conf": (), "iou": ()},
+        {"a": (1, 255, 20, 0), "b": (1, 255, 40, 0)},
     ],
 )
 def test_outputs_that_only_look_alike_get_no_decoder(outputs: Mapping[str, Shape]) -> None:

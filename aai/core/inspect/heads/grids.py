@@ -41,7 +41,7 @@ def raw_grids(question: Question) -> Head | None:
         shape = spec.shape
         places = {4: (3, 2), 5: (3, 2)}.get(len(shape), ())
         side = shape[places[0]] if places else None
-        if side is None or width % side or width // side not in (4, 8, 16, 32, 64):
+        if not side or width % side or width // side not in (4, 8, 16, 32, 64):
             return None
         found.add(width // side)
     if len(found) < 2:
