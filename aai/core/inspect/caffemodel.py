@@ -11,6 +11,8 @@ from aai.core.inspect.protobuf import LENGTH, VARINT, Malformed, signed, text, v
 from aai.core.inspect.source import Data
 
 MAX_LAYERS = 50_000
+MAX_BLOBS = 1000
+"""Of one layer: an LSTM has five."""
 MAX_AXES = 32
 _V1_LAYERS, _LAYERS = 2, 100
 _FIELDS = {_LAYERS: (1, 7), _V1_LAYERS: (4, 6)}
@@ -62,6 +64,8 @@ def _layer(data: Data, start: int, stop: int, name_field: int, blob_field: int) 
             name = text(data, begin, end)
         elif field == blob_field and wire == LENGTH:
             blobs.append(_blob(data, begin, end))
+            if len(blobs) > MAX_BLOBS:
+                raise Malformed(f"a layer of more than {MAX_BLOBS:,} blobs")
     for blob in blobs:
         if blob.count is not None and blob.count != _product(blob.shape):
             raise Malformed(f"a blob of layer {name[:60]} has {blob.count:,} values, and the shape {list(blob.shape)}")

@@ -15,6 +15,8 @@ from aai.core.inspect.source import Data
 from aai.core.inspect.text_format import Message
 
 MAX_NODES = 200_000
+MAX_INPUTS = 2_000_000
+"""Of all nodes together."""
 MAX_VALUES = 16
 """As many numbers of a constant as are looked at."""
 MAX_AXES = 16
@@ -140,13 +142,14 @@ class BinaryGraph(Graph):
     def __init__(self, data: Data) -> None:
         super().__init__()
         self._data = data
-        nodes = self.nodes
+        nodes, taken = self.nodes, 0
         for field, wire, begin, end in walk(data, 0, len(data)):
             if field == 1 and wire == LENGTH:
                 node = _read_node(data, begin, end)
                 nodes[node.name] = node
-                if len(nodes) > MAX_NODES:
-                    raise Malformed(f"more than {MAX_NODES:,} nodes")
+                taken += len(node.inputs)
+                if len(nodes) > MAX_NODES or taken > MAX_INPUTS:
+                    raise Malformed(f"more than {MAX_NODES:,} nodes, or {MAX_INPUTS:,} inputs of nodes")
         for node in nodes.values():
             for name in node.inputs:
                 if name not in nodes:
@@ -182,6 +185,8 @@ def _read_node(data: Data, start: int, stop: int) -> Node:
             word = data[begin:end].decode("utf-8", "replace")
             if word[:1] != "^":
                 inputs.append(word.partition(":")[0])
+            if len(inputs) > MAX_INPUTS:
+                raise Malformed("a node takes more others than any network has")
         elif key == _ATTRIBUTES:
             if attributes < 0:
                 attributes = position

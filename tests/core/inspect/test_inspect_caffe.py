@@ -265,6 +265,11 @@ def test_a_blob_whose_values_do_not_fill_its_shape_is_refused(tmp_path: Path) ->
         inspect(tmp_path, HEAD + convolution("c", "data"), caffemodel({"c": [wrong]}))
 
 
+def test_a_layer_of_blobs_without_end_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadWeights, match="more than 1,000 blobs"):
+        inspect(tmp_path, HEAD + convolution("c", "data"), caffemodel({"c": [blob(1)] * 1001}))
+
+
 def test_the_prototxt_that_fits_is_taken_among_several(tmp_path: Path) -> None:
     put(tmp_path, HEAD + convolution("c", "data"))
     (tmp_path / "net.prototxt").rename(tmp_path / "narrow.prototext")
