@@ -22,6 +22,9 @@ from aai.package import oci
 from aai.registry import index
 from aai.vision import engines
 from aai.vision.decode.detection import DETECTION
+from aai.vision.decode.instances import INSTANCES
+from aai.vision.decode.pose import POSES
+from aai.vision.services import SERVICES
 from scripts import transcript
 from tests.test_architecture import ALLOWED
 
@@ -219,8 +222,9 @@ def test_the_api_page_names_everything_public() -> None:
         assert re.search(rf"\b{name}\b", page), name
     for method in (name for name in dir(aai.BoundingBox) if not name.startswith("_")):
         assert f"`{method}`" in page, method
-    for method in (name for name in dir(aai.ObjectDetection) if not name.startswith("_") and name != "purpose"):
-        assert re.search(rf"`{method}\b", page), method
+    for service in SERVICES.values():
+        for method in (name for name in dir(service) if not name.startswith("_") and name != "purpose"):
+            assert re.search(rf"`{method}\b", page), method
 
 
 def test_the_settings_page_has_every_setting_and_where_it_may_be() -> None:
@@ -238,11 +242,11 @@ def test_the_formats_page_has_every_annotation_and_media_type() -> None:
         assert name in page, name
 
 
-def test_the_decoders_page_has_every_detection_layout() -> None:
+def test_the_decoders_page_has_every_layout() -> None:
     named = re.findall(
         r"`([a-z0-9-]+)`", "".join(re.findall(r"^\| (`[^|]+`) \|", _page("reference/decoders.md"), re.M))
     )
-    assert set(named) >= set(DETECTION)
+    assert set(named) >= {*DETECTION, *POSES, *INSTANCES, "segmentation", "embedding"}
 
 
 def test_the_architecture_page_says_what_each_room_may_import() -> None:

@@ -3,8 +3,8 @@
 One output [1, 4 + C + K * D, N]: per anchor cx, cy, w, h in pixels of the network's input, C class probabilities, then
 K key points of x, y and, where D is 3, a score in 0..1. With the suppression in the graph [1, N, 6 + K * D]: x1, y1,
 x2, y2, score, class, key points (Ultralytics, nn/modules/head.py: Pose). `key_points` in the settings is [K, D], COCO's
-[17, 3] by default; `names` their names; `transposed` says [1, N, 4 + C + K * D], `end_to_end` the suppressed form, `normalised`
-that all places are in 0..1 of the input, as in Ultralytics' TFLite files.
+[17, 3] by default; `names` their names; `transposed` says [1, N, 4 + C + K * D], `end_to_end` the suppressed form,
+`normalised` that all places are in 0..1 of the input, as in Ultralytics' TFLite files.
 """
 
 from __future__ import annotations
