@@ -15,7 +15,7 @@ from aai.core.inspect.source import Data
 from aai.core.inspect.text_format import Message
 
 MAX_NODES = 200_000
-MAX_INPUTS = 2_000_000
+MAX_INPUTS = 1_000_000
 """Of all nodes together."""
 MAX_VALUES = 16
 """As many numbers of a constant as are looked at."""
