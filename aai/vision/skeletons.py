@@ -72,6 +72,8 @@ _WITHOUT_NECK = (
     ("Nose", "{} Shoulder"),
 )
 _PLAIN_SIDE = 960
+_FAR = 30_000
+"""Pixels: as far as OpenCV draws, in whole numbers of 16 bits with a sign."""
 _COLOURS = 12
 
 
@@ -104,7 +106,7 @@ def draw_skeletons(image: Array, points: Array, names: Sequence[str]) -> Array:
     factor = max(1.0, max(image.shape[:2]) / _PLAIN_SIDE)
     line, radius = max(1, round(2 * factor)), max(2, round(3 * factor))
     colours = palette(_COLOURS)
-    for pose in np.rint(points).astype(int).tolist():
+    for pose in np.rint(np.clip(points, -1, _FAR)).astype(int).tolist():
         for number, (start, end) in enumerate(limbs(names)):
             if min(*pose[start], *pose[end]) >= 0:
                 cv2.line(marked, pose[start], pose[end], colours[number % _COLOURS], line, cv2.LINE_AA)

@@ -240,6 +240,10 @@ def test_a_pose_hook_gives_points_in_pixels_of_the_image(tmp_path: Path) -> None
     found = PoseEstimation(movenet_folder(tmp_path), post_process=post_process).load().estimate(FRAME)
     assert found.scores.tolist() == pytest.approx([0.8, 0.2])
     assert found.poses[0].key_points["Point 1"][:2] == (3, 4)
+    points[0, 1], points[0, 2] = (np.nan, 4, 1), (1e30, 4, 1)
+    found = PoseEstimation(movenet_folder(tmp_path), post_process=post_process).load().estimate(FRAME)
+    assert found.poses[1].key_points["Point 2"][:2] == (-1, -1)
+    assert found.draw_poses(FRAME).shape == FRAME.shape
     wrong = PoseEstimation(movenet_folder(tmp_path), post_process=lambda **_: (points, [1.0])).load()
     with pytest.raises(UsageError, match="post_process"):
         wrong.estimate(FRAME)

@@ -110,7 +110,7 @@ def _placed(found: Bodies, placement: Placement, level: float) -> Array:
     scale = np.array([placement.scale_x, placement.scale_y], np.float32)
     limit = np.array(placement.frame_size, np.float32) - 1
     points = np.clip((found.points - offset) / scale, 0, limit)
-    seen = np.isfinite(points).all(axis=2) & (found.point_scores >= np.float32(level))
+    seen = np.isfinite(found.points).all(axis=2) & (found.point_scores >= np.float32(level))
     placed: Array = np.where(seen[:, :, None], points, np.float32(_MISSING))
     return placed
 
@@ -124,6 +124,7 @@ def _of_hook(given: Any, frame: Array, started: float) -> PoseEstimationResults:
             "post_process",
             "return (N, K, 3) points, x, y and score each, and N scores",
         )
+    points = np.where(np.isfinite(points).all(axis=2, keepdims=True), points, np.float32(_MISSING))
     order = np.argsort(-scores, kind="stable")
     names = names_of(points.shape[1])
     duration = time.perf_counter() - started

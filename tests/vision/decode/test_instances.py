@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from aai.core.model_config import ModelConfig
 from aai.errors import AaiError, UsageError
@@ -113,3 +116,16 @@ def test_a_layout_that_nobody_knows_is_told(tmp_path: Path) -> None:
         instance_decoder(ModelConfig({"aai": {"decoder": {"name": "mask-rcnn"}}}, tmp_path))
     assert "yolo-seg" in str(error.value.fix)
     assert instance_decoder(ModelConfig({}, tmp_path))[0] is decode
+
+
+@settings(max_examples=40, deadline=None)
+@given(arrays(np.float32, (1, 7, 6), elements=st.floats(width=32)), arrays(np.float32, (1, 2, 4, 4)))
+def test_any_numbers_end_in_masks_within_the_picture(table: Any, prototypes: Any) -> None:
+    placement = Placement(0.5, 0.5, 0, 4, (30, 20))
+    with np.errstate(all="ignore"):
+        instances = decode({"a": table, "b": prototypes}, Request((16, 16), 0.0))
+        kept = best_candidates(instances.found, 0.5)
+        boxes = placement.to_image(instances.found.boxes_xyxy[kept])
+        cutouts = cut_out(instances.coefficients[kept], instances.prototypes, boxes, placement, (16, 16))
+    for cutout in cutouts:
+        assert cutout.mask.shape == (20, 30) and cutout.area <= 600
