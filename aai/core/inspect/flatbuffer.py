@@ -13,9 +13,10 @@ from typing import Iterator
 from aai.core.inspect.protobuf import Malformed
 from aai.core.inspect.source import Data
 
-MAX_ELEMENTS = 500_000
+MAX_ELEMENTS = 100_000
 """Of one vector of tables or names: more than any file has."""
-MAX_TEXT_BYTES = 1 << 20
+MAX_TEXT_BYTES = 1 << 16
+"""A file may point to one text from many places: what it takes in memory is bounded by this."""
 
 _U16 = struct.Struct("<H")
 _U32 = struct.Struct("<I")

@@ -20,7 +20,9 @@ _COMMON = 12
 _SECTIONS = {0: 20, 1: 16, 2: 32, 3: 44}
 """Version of the header -> its bytes after the first twelve."""
 MAX_ITEMS = 4096
-"""Networks, edges, operations or pads of a file."""
+"""Networks, streams, operations or pads of a file."""
+_MAX_EDGES = 20_000
+"""Of one network, those inside of the chip among them."""
 _MAX_DEPTH = 8
 """Edges inside of edges: the chip joins small outputs into one."""
 
@@ -67,6 +69,7 @@ class Network:
         on_chip_nms: (classes, boxes per class) of a suppression on the chip itself.
         after: further operations after the chip: "argmax", "softmax".
         contexts: parts that the chip runs one after the other.
+        edges: ways for data, into, out of and inside of the chip.
     """
 
     name: str = ""
@@ -76,6 +79,7 @@ class Network:
     on_chip_nms: tuple[int, int] | None = None
     after: list[str] = field(default_factory=list)
     contexts: int = 0
+    edges: int = 0
 
 
 @dataclass
@@ -195,9 +199,13 @@ def _read_core(group: _Group, data: Data, number: int, begin: int, end: int) -> 
 
 
 def _read_context(network: Network, data: Data, start: int, stop: int) -> None:
+    names = {spec.name for spec in (*network.inputs, *network.outputs)}
     for number, wire, begin, end in walk(data, start, stop):
         if number != 2 or wire != LENGTH:
             continue
+        network.edges += 1
+        if network.edges > _MAX_EDGES:
+            raise Malformed(f"more than {_MAX_EDGES:,} edges")
         from_chip, to_host, layers = _read_edge(data, begin, end)
         if not to_host:
             continue
@@ -207,7 +215,8 @@ def _read_context(network: Network, data: Data, start: int, stop: int) -> None:
             known = network.outputs if from_chip else network.inputs
             if len(known) >= MAX_ITEMS:
                 raise Malformed(f"more than {MAX_ITEMS} streams")
-            if all(spec.name != other.name for other in known):
+            if spec.name not in names:
+                names.add(spec.name)
                 known.append(spec)
 
 

@@ -10,7 +10,8 @@ import ast
 import re
 import warnings
 
-MAX_CHARACTERS = 1_000_000
+MAX_CHARACTERS = 200_000
+"""Longer than the notes on any set of labels that is about."""
 
 _STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _BLANKS = re.compile(r"\s*")

@@ -5,6 +5,7 @@ Field numbers are the order of the fields in metadata_schema.fbs (TensorFlow Lit
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from aai.core.inspect.notes import read_notes
 from aai.core.inspect.protobuf import Malformed
 from aai.core.inspect.source import Data
 from aai.core.inspect.tflite_file import TfliteFile
-from aai.core.inspect.ziptail import packed_files, unpack
+from aai.core.inspect.ziptail import MAX_BYTES, packed_files, unpack
 
 BLOCK = "TFLITE_METADATA"
 RUNTIME_BLOCK = "min_runtime_version"
@@ -122,13 +123,16 @@ def _label_file(graph: Table | None) -> str:
 
 
 def _packed_texts(data: Data) -> dict[str, str]:
-    """The packed files that are text, by name."""
-    texts = {}
+    """The packed files that are text, by name, as far as they are not longer together than such files are."""
+    texts: dict[str, str] = {}
+    room = MAX_BYTES
     for file in packed_files(data):
-        try:
-            texts[file.name] = unpack(data, file).decode("utf-8")
-        except UnicodeDecodeError:
-            continue
+        content = unpack(data, file)
+        room -= len(content)
+        if room < 0:
+            break
+        with contextlib.suppress(UnicodeDecodeError):
+            texts[file.name] = content.decode("utf-8")
     return texts
 
 
