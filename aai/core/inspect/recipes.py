@@ -212,6 +212,8 @@ def _without_being_told(at: Circumstances) -> Recipe:
         return _OF_FAMILY[at.family]
     if at.ultralytics and at.family == "classification":
         return ULTRALYTICS_CLASSES
+    if at.ultralytics and at.family == "segmentation":
+        return ULTRALYTICS
     if at.normalises:
         return PIXELS
     if at.channels == 1:

@@ -49,6 +49,14 @@ def test_maps_of_classes(shape: Shape, image: Shape, dtype: str, end: str, setti
     assert found["decoder"].value == {"name": "segmentation", **settings}
 
 
+def test_ultralytics_maps_of_classes_are_letterboxed() -> None:
+    found = layout(
+        {"output0": (1, 320, 320)}, (1, 3, 320, 320), {**ULTRALYTICS, "task": "semantic"}, output_dtype="uint8"
+    )
+    assert found["decoder"].value == {"name": "segmentation", "values": "ids"}
+    assert found["input"].value == {"resize": "letterbox", "anchor": "center", "pad": 114} and found["mean"].certain
+
+
 def test_movenet_takes_pixels_padded_right_and_below() -> None:
     found = layout({"out": (1, 1, 17, 3)}, (1, 192, 192, 3), dtype="int32")
     assert found["decoder"].value == {"name": "movenet"} and found["decoder"].certain
