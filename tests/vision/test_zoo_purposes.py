@@ -69,16 +69,18 @@ def test_the_key_points_are_those_of_the_zoo(zoo: Path, tmp_path: Path, path: st
     expected, tolerance = entry["expected"], entry["expected"]["tolerance"]
     x1, y1, x2, y2 = entry["input"]["crop_xyxy"]
     crop = write_image(tmp_path / "crop.png", read_image(zoo / expected["image"])[y1:y2, x1:x2])
-    (pose,) = _run(_configured(zoo, entry, tmp_path / "model"), crop)["predictions"]
+    document = predict(_configured(zoo, entry, tmp_path / "model"), [crop])
+    (pose,) = document["results"][0]["predictions"]
+    same_engine = document["engine"].split()[0] == expected["engine"].split()[0]
     assert len(expected["results"]) == len(pose["key_points"]) == 17
     points = {part: pose["key_points"][part.replace("_", " ").title()] for part in _parts(expected)}
-    # One pixel in a corner that is made black moves single scores of the 8-bit network by up to 0.27, and its places
-    # by a few pixels (ai-edge-litert 2.3): of its scores the mean alone says something.
+    # One pixel in a corner that is made black moves single scores of the 8-bit network by up to 0.27, and another
+    # engine as much: of its scores the mean alone says something then.
     means = [np.mean([entry["score"] for entry in part]) for part in (points.values(), expected["results"])]
     assert abs(means[0] - means[1]) <= tolerance["score_abs"] / 2
     for wanted in expected["results"]:
         point = points[wanted["part"]]
-        assert "ptq" in path or abs(point["score"] - wanted["score"]) <= tolerance["score_abs"]
+        assert not same_engine or abs(point["score"] - wanted["score"]) <= tolerance["score_abs"]
         assert abs(point["x"] + x1 - wanted["x"]) <= tolerance["xy_px"]
         assert abs(point["y"] + y1 - wanted["y"]) <= tolerance["xy_px"]
 

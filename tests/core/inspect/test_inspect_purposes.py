@@ -61,7 +61,7 @@ def test_movenet_takes_pixels_padded_right_and_below() -> None:
     found = layout({"out": (1, 1, 17, 3)}, (1, 192, 192, 3), dtype="int32")
     assert found["decoder"].value == {"name": "movenet"} and found["decoder"].certain
     assert found["scalefactor"].value == 1 and found["swaprb"].value is True and found["swaprb"].certain
-    section = {"resize": "letterbox", "anchor": "top-left", "pad": 0, "layout": "NHWC", "dtype": "int32"}
+    section = {"resize": "pad", "anchor": "top-left", "pad": 0, "layout": "NHWC", "dtype": "int32"}
     assert found["input"].value == section
     many = layout({"out": (1, 6, 56)}, (1, None, None, 3))
     assert many["decoder"].value == {"name": "movenet"} and "6 bodies" in many["purpose"].source
