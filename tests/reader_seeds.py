@@ -137,12 +137,39 @@ _WORDS = (
 )
 
 
-def damaged(data: bytes, chance: random.Random, others: Sequence[bytes] = ()) -> bytes:
-    """`data` with bits flipped, numbers put in, pieces cut out, doubled, moved or taken from other files."""
+def damaged(
+    data: bytes, chance: random.Random, others: Sequence[bytes] = (), words: Sequence[int | bytes] = ()
+) -> bytes:
+    """`data` with bits flipped, numbers put in, pieces cut out, doubled, moved or taken from other files.
+
+    Args:
+        data: the whole file.
+        chance: what decides.
+        others: files to take pieces from.
+        words: numbers and texts that the readers compare with.
+    """
     out = bytearray(data)
     for _ in range(chance.choice((1, 1, 1, 2, 2, 3, 5, 8))):
-        _damage(out, chance, others)
+        if words and chance.random() < 0.3:
+            _put_word(out, chance, chance.choice(words))
+        else:
+            _damage(out, chance, others)
     return bytes(out)
+
+
+def _put_word(out: bytearray, chance: random.Random, word: int | bytes) -> None:
+    """Puts a word over what is there, or between; a number in one of the widths that it fits."""
+    place = chance.randrange(len(out)) if out else 0
+    if isinstance(word, int):
+        form = chance.choice(
+            [form for form in ("<B", "<H", ">H", "<I", ">I", "<Q") if word < 256 ** struct.calcsize(form)]
+        )
+        word = struct.pack(form, word)
+        out[place : place + len(word)] = word
+    elif chance.random() < 0.5:
+        out[place : place + len(word)] = word
+    else:
+        out[place:place] = word
 
 
 def _damage(out: bytearray, chance: random.Random, others: Sequence[bytes]) -> None:

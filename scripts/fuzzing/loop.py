@@ -64,6 +64,7 @@ class Loop:
         reader: its name.
         starts: whole files for it.
         others: content of other readers' files, to splice in.
+        words: numbers and texts of the readers' code, to put in.
         edges: what follows the code.
         scratch: a folder for the files that are read, best in memory.
         out: where files that make the reader fail are written.
@@ -75,6 +76,7 @@ class Loop:
         reader: str,
         starts: Sequence[Seed],
         others: Sequence[bytes],
+        words: Sequence[int | bytes],
         edges: Edges,
         scratch: Path,
         out: Path,
@@ -82,6 +84,7 @@ class Loop:
     ) -> None:
         self.queue = list(starts)
         self.others = others
+        self.words = words
         self.edges = edges
         self.scratch = scratch
         self.out = out
@@ -95,6 +98,10 @@ class Loop:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.RLIM_INFINITY))
         signal.signal(signal.SIGALRM, _time_is_up)
         started = time.monotonic()
+        for start in self.queue:
+            # Modules that a reader imports on its first run are no steps of it.
+            self._try(start)
+        self.total.clear()
         for start in list(self.queue):
             self._try(start)
         self.tally.start_edges = len(self.total)
@@ -112,7 +119,7 @@ class Loop:
         if end > 4 * WINDOW_BYTES:
             begin = self.chance.choice((0, end - WINDOW_BYTES, self.chance.randrange(end)))
             end = begin + WINDOW_BYTES
-        middle = damaged(base.data[begin:end], self.chance, self.others)
+        middle = damaged(base.data[begin:end], self.chance, self.others, self.words)
         return Seed(base.framework, base.data[:begin] + middle + base.data[end:], base.role, base.other)
 
     def _try(self, seed: Seed) -> None:
@@ -135,7 +142,7 @@ class Loop:
             self._report(seed, TimeoutError(f"{took:.1f} s of CPU time"))
         if not seen <= self.total:
             self.total |= seen
-            if self.tally.executions > self.tally.starts:
+            if self.tally.executions > 2 * self.tally.starts:
                 self.queue.append(seed)
                 self.tally.kept += 1
 

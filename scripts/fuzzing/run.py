@@ -15,10 +15,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "backends")]
 
 from edges import Edges  # noqa: E402
 from loop import Loop, Tally  # noqa: E402
+from words import words_below  # noqa: E402
 
 from aai.core.inspect.folder import find_files  # noqa: E402
 from tests.reader_seeds import Seed, seeds  # noqa: E402
 
+CODE = ROOT / "aai" / "core" / "inspect"
 MAX_START_BYTES = 4 << 20
 _READERS_OF = {
     "onnx": ("onnx",),
@@ -67,8 +69,8 @@ def fuzz(name: str, starts: list[Seed], seconds: float, out: Path, seed: int) ->
     memory = Path("/dev/shm")
     others = [start.data for group in seeds().values() for start in group]
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as scratch:
-        edges = Edges([ROOT / "aai" / "core" / "inspect"])
-        return Loop(name, starts, others, edges, Path(scratch), out, seed).run(seconds)
+        edges = Edges([CODE])
+        return Loop(name, starts, others, words_below(CODE), edges, Path(scratch), out, seed).run(seconds)
 
 
 def with_zoo(zoo: Path) -> dict[str, list[Seed]]:
