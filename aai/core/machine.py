@@ -67,7 +67,7 @@ def nvidia_gpus(root: Path = ROOT) -> frozenset[str]:
 
     Source: what NVIDIA's driver for Linux shows below /proc (its README, "Using the /proc File System Interface").
     """
-    names = set()
+    names: set[str] = set()
     for place in root.glob("proc/driver/nvidia/gpus/*/information"):
         try:
             lines = place.read_text(encoding="utf-8", errors="replace").splitlines()
