@@ -15,6 +15,7 @@ from aai.errors import AaiError, BackendUnavailable, Finding, UsageError
 if TYPE_CHECKING:
     from aai.core.inspect import Inspection
     from aai.core.model_config import ModelConfig
+    from aai.ports import TensorSpec
 
 VERBS = {
     "check": ("aai.cli.model_check:check", "Run a model on photos, and prove its pre-processing."),
@@ -109,8 +110,8 @@ def inspect(file: str, out: Output) -> None:
 
     found = inspect_file(Path(file))
     tensors = {
-        "inputs": [{"name": t.name, "shape": list(t.shape), "dtype": t.dtype} for t in found.inputs],
-        "outputs": [{"name": t.name, "shape": list(t.shape), "dtype": t.dtype} for t in found.outputs],
+        "inputs": [_tensor(spec) for spec in found.inputs],
+        "outputs": [_tensor(spec) for spec in found.outputs],
     }
     facts = {
         name: {"value": fact.value, "source": fact.source, "certain": fact.certain}
@@ -133,6 +134,14 @@ def inspect(file: str, out: Output) -> None:
     _print_inspection(out, found)
 
 
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    """An input or output as `--json` prints it; its quantisation only where it has one."""
+    tensor: dict[str, Any] = {"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype}
+    if spec.quantisation is not None:
+        tensor["quantisation"] = {"scale": spec.quantisation.scale, "zero_point": spec.quantisation.zero_point}
+    return tensor
+
+
 def _print_inspection(out: Output, found: Inspection) -> None:
     from aai.cli.model_configure import shown
 
@@ -144,7 +153,9 @@ def _print_inspection(out: Output, found: Inspection) -> None:
     for title, specs in (("input", found.inputs), ("output", found.outputs)):
         for spec in specs:
             axes = "x".join("?" if axis is None else str(axis) for axis in spec.shape)
-            out.line(f"{title:10}{spec.name} {axes} {spec.dtype}".rstrip())
+            scale = spec.quantisation
+            meaning = f", real = (value - {scale.zero_point}) * {scale.scale:.6g}" if scale is not None else ""
+            out.line(f"{title:10}{spec.name} {axes} {spec.dtype}".rstrip() + meaning)
     for name, fact in sorted(found.facts.items()):
         value = f"{len(fact.value)} names" if name == "labels" else shown(name, fact.value)
         out.line(f"{'told' if fact.certain else 'guess':10}{name} {value} from {fact.source}")

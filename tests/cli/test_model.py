@@ -9,6 +9,7 @@ import pytest
 
 from aai.cli.main import run
 from aai.core.configure import configure
+from tests.flat_maker import INT8, classifier_bytes
 from tests.model_maker import onnx_bytes, value_info
 
 
@@ -120,3 +121,15 @@ def test_an_error_in_json_is_on_stderr_with_its_exit_code(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert set(json.loads(captured.err)["error"]) == {"code", "what", "where", "fix"}
+
+
+def test_inspect_shows_how_whole_numbers_stand_for_real_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(classifier_bytes(3, INT8, [0.5], [-3]))
+    assert run(["model", "inspect", str(path)]) == 0
+    assert "image 1x24x32x3 int8, real = (value - -3) * 0.5" in capsys.readouterr().out
+    assert run(["model", "inspect", str(path), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["inputs"][0]["quantisation"] == {"scale": 0.5, "zero_point": -3}

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from aai.core.configure import configure
-from aai.core.inspect import inspect_file
+from aai.core.inspect import inspect_file, inspect_model
 from aai.core.inspect.myriad import inspect_blob
 from aai.errors import BadWeights, UsageError
 from aai.ports import TensorSpec
 from tests.compiled_maker import blob_bytes
+from tests.reader_seeds import IR
 
 
 def test_the_zoo_s_blob_shows_its_tensors_and_what_it_was_compiled_for(zoo: Path) -> None:
@@ -55,3 +56,11 @@ def test_configure_asks_for_the_purpose(tmp_path: Path) -> None:
         configure(tmp_path, {"id": "acme/net"})
     result = configure(tmp_path, {"id": "acme/net", "purpose": "PoseEstimation"})
     assert result.config.parameters["size"] == [64, 48]
+
+
+def test_the_weights_of_an_ir_are_read_with_their_structure(tmp_path: Path) -> None:
+    (tmp_path / "net.xml").write_bytes(IR)
+    (tmp_path / "net.bin").write_bytes(bytes(16))
+    report = inspect_model("myriad", tmp_path / "net.bin", tmp_path / "net.xml")
+    assert report.framework == "myriad"
+    assert [spec.name for spec in report.inputs] == ["image"]
