@@ -8,14 +8,15 @@ import ctypes
 import importlib
 import sys
 from pathlib import Path
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from aai_backends._tensor_rt_refusal import DAMAGED, FAILED, UNAVAILABLE, Refusal
 
 TO_DEVICE = 1
 TO_HOST = 2
 _OUT_OF_MEMORY = 2
-_NO_DRIVER_CODES = {3: "initialization error", 35: "no driver, or one that is too old", 100: "no GPU"}
+_NO_DEVICE = 100
+_NO_DRIVER_CODES = {3: "initialization error", 35: "no driver, or one that is too old", _NO_DEVICE: "no GPU"}
 _STICKY_CODES = (214, 700, 702, 708, 709, 710, 714, 715, 716, 717, 718, 719)
 """Errors after which every call of the process fails: ECC, illegal address, time-out, assertion, launch failure."""
 _CAPABILITY = (75, 76)
@@ -233,23 +234,23 @@ def open_cuda() -> CudaRuntime:
     Raises:
         Refusal: no libcudart and no cuda-python, no driver, or no GPU.
     """
-    troubles: List[str] = []
+    troubles: Dict[str, List[str]] = {}
     for calls in _candidates(troubles):
         code, count = calls.device_count()
         if code == 0 and count > 0:
             return CudaRuntime(calls)
-        troubles.append(f"{calls.name}: {_reason(code or 100)}")
+        troubles.setdefault(_reason(code or _NO_DEVICE), []).append(calls.name)
     if not troubles:
         raise Refusal(
             UNAVAILABLE,
             "CUDA's runtime is not here: neither libcudart.so nor cuda-python was found",
             "install the CUDA toolkit's runtime (apt install cuda-cudart-12-6, or pip install "
-            "nvidia-cuda-runtime-cu12), "
-            "or put its folder into LD_LIBRARY_PATH; on a Jetson it comes with JetPack",
+            "nvidia-cuda-runtime-cu12), or put its folder into LD_LIBRARY_PATH; on a Jetson it comes with JetPack",
         )
+    told = "; ".join(f"{reason} ({', '.join(names[:3])})" for reason, names in list(troubles.items())[:3])
     raise Refusal(
         UNAVAILABLE,
-        "there is no usable NVIDIA GPU here ({})".format("; ".join(troubles[:3])),
+        f"there is no usable NVIDIA GPU here: {told}",
         "look at it with nvidia-smi, or on a Jetson with tegrastats; in a container start it with --gpus all, on a "
         "Jetson with --runtime nvidia",
     )
@@ -277,14 +278,14 @@ def _loaded(root: Path) -> List[str]:
     return [path for path in paths if Path(path).name.startswith("libcudart")]
 
 
-def _candidates(troubles: List[str]) -> Iterator[Any]:
+def _candidates(troubles: Dict[str, List[str]]) -> Iterator[Any]:
     for name in _MODULES:
         try:
             yield _PythonModule(importlib.import_module(name), name)
         except ImportError:
             continue
         except (AttributeError, OSError, RuntimeError) as error:
-            troubles.append(f"{name}: {error}")
+            troubles.setdefault(str(error), []).append(name)
     for path in library_paths():
         try:
             library = ctypes.CDLL(path)
@@ -293,7 +294,7 @@ def _candidates(troubles: List[str]) -> Iterator[Any]:
         try:
             yield _Library(library, path)
         except AttributeError as error:
-            troubles.append(f"{path}: {error}")
+            troubles.setdefault(str(error), []).append(path)
 
 
 def _check(code: int, doing: str) -> None:

@@ -143,9 +143,7 @@ def test_a_library_that_finds_no_driver_is_passed_over_for_one_that_does(
     monkeypatch.setattr(ctypes, "CDLL", _opener(libraries))
     assert open_cuda().name == "libcudart.so.12"
     del libraries["libcudart.so.12"]
-    with pytest.raises(
-        Refusal, match=r"no usable NVIDIA GPU here \(libcudart.so.13: CUDA error 35, no driver"
-    ) as caught:
+    with pytest.raises(Refusal, match="no usable NVIDIA GPU here: CUDA error 35, no driver") as caught:
         open_cuda()
     assert caught.value.kind == UNAVAILABLE and "--runtime nvidia" in caught.value.fix
     libraries.clear()

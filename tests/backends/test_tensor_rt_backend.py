@@ -301,3 +301,14 @@ def test_an_engine_of_tensorrt_5_is_told_as_one(machine_of: Any, zoo: Path) -> N
     with pytest.raises(BadWeights, match="of TensorRT 5 or older") as caught:
         load(zoo / "tensor-rt/lenet5-engine/lenet5.engine")
     assert "aai model convert" in (caught.value.fix or "")
+
+
+def test_a_tensorrt_whose_own_libraries_are_missing_is_told(machine_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = machine_of("10", "in process")
+    monkeypatch.setenv("AAI_TENSORRT_PYTHON", "/not/there")
+    (machine.folder / "shims/tensorrt.py").write_text("raise ImportError('libcublas.so.12: cannot open it')")
+    with pytest.raises(
+        BackendUnavailable, match=r"TensorRT of this Python can't be loaded: libcublas\.so\.12"
+    ) as caught:
+        load(machine.engine())
+    assert "AAI_TENSORRT_PYTHON" in (caught.value.fix or "")

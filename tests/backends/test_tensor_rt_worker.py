@@ -205,6 +205,12 @@ def test_ctrl_c_in_the_middle_of_a_call_ends_the_worker(machine: Machine) -> Non
     assert not running(pid)
 
 
+def test_a_terminals_ctrl_c_does_not_reach_the_worker_itself(machine: Machine) -> None:
+    loaded = load(machine.engine())
+    assert os.getsid(pid_of(loaded)) == pid_of(loaded) != os.getsid(0)
+    loaded.close()
+
+
 def test_a_full_shared_memory_falls_back_to_a_file_and_then_is_an_error(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
