@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aai.vision.services import Service
 
 BOXES, CLASSES, MAP, POINTS, VECTOR = "boxes", "classes", "map", "points", "vector"
+_THIN_SIDE = 256
 CONFIDENCE, OVERLAP = 0.3, 0.45
 """What objects are searched with while answers are compared."""
 
@@ -155,6 +156,7 @@ def are_logits(vectors: Sequence[Array]) -> bool:
     return any(vector.min() < -1e-3 or vector.max() > 1 + 1e-3 for vector in sound)
 
 
-def with_vector(answer: Answer, vector: Array) -> Answer:
-    """`answer` with other scores of the classes."""
-    return replace(answer, vector=vector)
+def thinned(answer: Answer) -> Answer:
+    """`answer` with every so many pixels of its class map, so that many photos' answers can be kept."""
+    step = -(-max(answer.class_map.shape) // _THIN_SIDE) if answer.kind == MAP else 1
+    return replace(answer, class_map=answer.class_map[::step, ::step].copy()) if step > 1 else answer

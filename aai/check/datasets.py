@@ -8,8 +8,10 @@ are `label`, `wnid` and `class_id`, one of them is enough.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +131,8 @@ def _coco(path: Path, images: Path | None) -> LabelledSet:
             number = int(entry["category_id"])
             x, y, width, height = (float(value) for value in entry["bbox"])
             box = (x, y, x + width, y + height)
+            if not all(map(math.isfinite, box)):
+                raise ValueError(f"a box is {entry['bbox']}")
             mark = Mark(names.get(number, ""), number, "", box, bool(entry.get("iscrowd", 0)))
             marks.setdefault(entry["image_id"], []).append(mark)
         entries = [(str(entry["file_name"]), entry["id"]) for entry in document["images"]]
@@ -287,8 +291,10 @@ class _Finder:
             return None
         for folder in self._folders:
             path = folder.joinpath(*parts)
-            if path.is_file():
-                return path
+            with contextlib.suppress(OSError, ValueError):
+                # A name that no file can have is none that is there.
+                if path.is_file():
+                    return path
         if self._by_name is None:
             self._by_name = {path.name: path for folder in self._folders for path in _pictures(folder)}
         return self._by_name.get(parts[-1]) if parts else None

@@ -46,7 +46,7 @@ def colour_candidates(configured: InputRecipe, told: InputRecipe | None = None) 
         told = replace(told, resize=configured.resize, anchor=configured.anchor, pad=configured.pad)
         if not is_same(told, configured):
             found.append(Candidate(name_of(told), told))
-    if configured.dtype in ("uint8", "int8"):
+    if configured.dtype in ("uint8", "int8", "int32"):
         values: dict[str, dict[str, Any]] = {"": {}}
     else:
         values = _normalisations(configured.channels)

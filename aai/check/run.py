@@ -10,7 +10,7 @@ import numpy as np
 
 from aai.check import golden as goldens
 from aai.check.accuracy import LabelledPhotos, check_kind, labelled_photos, measure
-from aai.check.answers import OVERLAP, Answer, answer_of
+from aai.check.answers import OVERLAP, Answer, answer_of, thinned
 from aai.check.datasets import read_labels
 from aai.check.doubts import constancy_doubts, doubts_of, share_outside, swap_doubt
 from aai.check.evidence import apply, by_answers, by_labels, prior_for
@@ -36,6 +36,7 @@ _LOOKED_INTO = 6
 _VIEWED = 8
 """Photos that are run in several views."""
 _SAMPLES = 3
+_VIEWS_LIMIT_S = 30.0
 _MAYBE_TRIED_S, _LONG_LOAD_S = 0.3, 10.0
 
 
@@ -176,7 +177,7 @@ class _Check:
     def _answer(self, results: Any, image: Array) -> Answer:
         if self.service.purpose == "Classification":
             results = self.service.run(image, 0.0, OVERLAP)
-        return answer_of(results, image)
+        return thinned(answer_of(results, image))
 
     def _look(self, runner: Runner, photos: Sequence[Photo], answers: Sequence[Answer]) -> None:
         """Finds the doubts. Whether red and blue are exchanged is part of a tuning, and is not asked again."""
@@ -191,7 +192,8 @@ class _Check:
     def _look_at_views(self, runner: Runner, photos: Sequence[Photo]) -> None:
         """Whether the answers hold when the photos are changed a little, and more so with red and blue exchanged."""
         recipes = [runner.configured] + ([swapped(runner.configured)] if runner.configured.channels == 3 else [])
-        searched = search(runner, [Candidate(name_of(recipe), recipe) for recipe in recipes], photos)
+        deadline = time.monotonic() + min(self.request.time_limit_s, _VIEWS_LIMIT_S)
+        searched = search(runner, [Candidate(name_of(recipe), recipe) for recipe in recipes], photos, deadline)
         found = judge(searched.tried, MARGIN_OF_A_GUESS)
         if found.kind == CHANGED:
             names = searched.tried[0].name, searched.tried[1].name

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Sequence
 import numpy as np
 
 from aai.check.agreement import agreement
-from aai.check.answers import CLASSES, MAP, VECTOR, Answer
+from aai.check.answers import CLASSES, MAP, VECTOR, Answer, thinned
 
 if TYPE_CHECKING:
     from aai.vision.image import Array
@@ -25,12 +25,12 @@ class Seen:
     """What one pre-processing made of one photo.
 
     Args:
-        answer: for the photo itself.
+        answer: for the photo itself; of its class map, some pixels are kept.
         views: for its views, in pixels of the photo.
     """
 
     def __init__(self, answer: Answer, views: Sequence[Answer]) -> None:
-        self.answer = answer
+        self.answer = thinned(answer)
         agreements = [agreement(answer, view) for view in views]
         self.constancy = float(np.mean(agreements)) if agreements and answer.found else 0.0
 

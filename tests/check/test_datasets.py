@@ -52,6 +52,7 @@ def test_coco_s_pictures_are_found_by_name_in_another_folder(tmp_path: Path) -> 
     [
         {"images": None},
         {"images": [{"id": 1}]},
+        {"annotations": [{"image_id": 7, "category_id": 5, "bbox": [1, 2, float("inf"), 4]}]},
         {"annotations": [{"image_id": 7}]},
         {"annotations": [{"image_id": 7, "category_id": "x", "bbox": [1, 2, 3, 4]}]},
         {"annotations": [{"image_id": 7, "category_id": 1, "bbox": [1, 2]}]},
@@ -73,6 +74,12 @@ def test_coco_never_leaves_the_folder(tmp_path: Path) -> None:
     labels = coco(inner, images=[{"id": 1, "file_name": "../outside.png"}, {"id": 2, "file_name": "/etc/passwd"}])
     with pytest.raises(NotFound, match="none of the labelled photos"):
         read_labels(labels, None)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "", "."])
+def test_a_name_that_no_file_can_have_is_a_photo_that_is_not_there(tmp_path: Path, name: str) -> None:
+    labels = coco(tmp_path, images=[{"id": 1, "file_name": name}, {"id": 7, "file_name": "images/one.png"}])
+    assert len(read_labels(labels, None).items) == 1
 
 
 def yolo(tmp_path: Path, text: str, names: str = "") -> Path:
