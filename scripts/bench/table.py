@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Sequence
 
 HERE = Path(__file__).resolve().parent
-BENCHES = ("startup", "readers", "inference", "parts", "darknet", "memory", "transfer", "install")
+BENCHES = ("startup", "readers", "inference", "parts", "darknet", "memory", "transfer", "install", "tuning")
 HAND_ON = "AAI_BENCH_ROWS"
 
 
