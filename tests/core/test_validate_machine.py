@@ -12,9 +12,20 @@ from aai.core.configure import configure
 from aai.core.inspect import inspect_file
 from aai.core.validate import validate
 from aai.core.validate_machine import machine_findings
+from aai.errors import InvalidFiles
 from aai.package.read import VariantEntry
-from tests.compiled_maker import HAILO8, HAILO8L, HAILO15H, engine_bytes, hef_bytes, old_engine_bytes, plan_bytes
-from tests.flat_maker import classifier_bytes, edge_tpu_bytes
+from tests.compiled_maker import (
+    HAILO8,
+    HAILO8L,
+    HAILO15H,
+    NOTES,
+    engine_bytes,
+    hef_bytes,
+    old_engine_bytes,
+    plan_bytes,
+    yolo_network,
+)
+from tests.flat_maker import classifier_bytes, detection_bytes, edge_tpu_bytes
 
 
 def has(root: Path, number: str) -> Path:
@@ -151,3 +162,18 @@ def test_configure_writes_the_chip_for_the_installer(tmp_path: Path) -> None:
     (tmp_path / "net.hef").unlink()
     (tmp_path / "net.tflite").write_bytes(classifier_bytes())
     assert "target" not in configure(tmp_path, {"id": "acme/net"}).config.aai
+
+
+@pytest.mark.parametrize("name", ["net.hef", "net.engine", "net.tflite"])
+def test_labels_are_counted_against_compiled_files_too(tmp_path: Path, name: str) -> None:
+    notes = {**NOTES, "names": {str(index): f"n{index}" for index in range(80)}}
+    data = {
+        "net.hef": hef_bytes([yolo_network(classes=80)]),
+        "net.engine": engine_bytes(notes),
+        "net.tflite": detection_bytes(80),
+    }[name]
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / "labels.txt").write_text("".join(f"label {index}\n" for index in range(83)))
+    given = {"id": "acme/net", "device": "nano"} if name == "net.engine" else {"id": "acme/net"}
+    with pytest.raises(InvalidFiles, match=r"83.*80"):
+        configure(tmp_path, given)
