@@ -42,7 +42,7 @@ def recipe(facts: Mapping[str, Any]) -> tuple[Any, ...]:
     found = values(facts)
     section = found.get("input", {})
     resize = section.get("resize", "stretch")
-    if resize == "letterbox":
+    if resize in ("letterbox", "pad"):
         resize += f" {section['anchor']} {section['pad']}"
     return found["mean"], found["scalefactor"], found["swaprb"], section.get("std"), resize
 
@@ -267,7 +267,7 @@ def test_mediapipe_s_faces_are_told_by_input_and_anchors(
     assert found["decoder"] == {"name": "mediapipe", "strides": strides, "anchors": counts}
     assert (found["classes"], found["labels"]) == (1, ["face"])
     assert sum((side // stride) ** 2 * count for stride, count in zip(strides, counts)) == anchors
-    assert recipe(facts) == ([127.5] * 3, 1 / 127.5, True, None, "letterbox center 0")
+    assert recipe(facts) == ([127.5] * 3, 1 / 127.5, True, None, "pad center 0")
     assert f"{anchors} = " in facts["decoder"].source
 
 
