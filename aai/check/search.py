@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Callable, Sequence
 
 import numpy as np
 
+from aai.check.answers import CONFIDENCE
 from aai.check.photos import Photo, fitted
 from aai.check.score import Seen, photo_scores, same_outcome
 from aai.check.verdict import Tried
@@ -85,11 +86,16 @@ def search(
     finally:
         runner.reset()
     tried = [
-        Tried(candidate.name, photo_scores(rows), same_outcome(seen[0], rows))
+        Tried(candidate.name, photo_scores(rows), same_outcome(seen[0], rows), _telling(rows))
         for candidate, rows in zip(candidates, seen)
     ]
     constancy = tuple(_constancy(rows) for rows in seen)
     return Searched(tuple(candidates), tuple(tried), constancy, tuple(used), len(used) < len(photos))
+
+
+def _telling(seen: Sequence[Seen]) -> int:
+    """Photos in which something was found; of a classifier, those whose first class is not one among many."""
+    return sum(one.constancy > 0 and one.answer.best >= CONFIDENCE for one in seen)
 
 
 def _constancy(seen: Sequence[Seen]) -> float | None:

@@ -42,11 +42,13 @@ class Tried:
         name: for people.
         scores: (N,) a score for each photo; fewer than the others have where it fell far behind and was given up.
         outcome: mean agreement of its answers with those of the configured one, from 0 to 1.
+        telling: number of photos in which it found something with confidence; None for those with a score.
     """
 
     name: str
     scores: Array
     outcome: float = 0.0
+    telling: int | None = None
 
     @property
     def mean(self) -> float:
@@ -87,7 +89,7 @@ def judge(tried: Sequence[Tried], margin: float) -> Verdict:
     highest = max((tried[number].mean for number in others), default=0.0)
     best = next((number for number in others if tried[number].mean >= (1 - _TIE) * highest), None)
     shown = [configured] if best is None else [configured, tried[best]]
-    telling = max(int(np.count_nonzero(one.scores > 0)) for one in shown)
+    telling = max(int(np.count_nonzero(one.scores > 0)) if one.telling is None else one.telling for one in shown)
     if telling < LEAST_PHOTOS:
         reason = f"something was found in {telling} of {len(configured.scores)} photos, and it takes {LEAST_PHOTOS}"
         return Verdict(UNDECIDED, 0, best if highest > 0 else None, reason)
