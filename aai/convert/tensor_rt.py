@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping
 
 from aai import backend_table
 from aai.convert.compare import Difference, difference
+from aai.convert.engine_cache import file_digest, place_of
 from aai.convert.variant import write_variant
 from aai.core import machine
 from aai.core.fields import VARIANTS
@@ -40,8 +39,6 @@ PRECISIONS = ("float32", "float16", "int8")
 _LARGEST_SHARE = {"float32": 0.01, "float16": 0.05, "int8": 0.5}
 """Difference from the ONNX file, as a share of the output's range, above which something looks wrong."""
 
-_CACHE_SCHEMA = 1
-_BUFFER_BYTES = 1 << 20
 _MEGABYTE = 1 << 20
 
 
@@ -178,13 +175,6 @@ def onnx_source(config: ModelConfig) -> ModelConfig:
     )
 
 
-def cache_folder() -> Path:
-    """Where engines are kept. What is in there can be taken away at any time."""
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("aai", appauthor=False)) / "engines"
-
-
 def _check(options: EngineOptions) -> None:
     if options.precision not in PRECISIONS:
         raise UsageError(
@@ -246,11 +236,10 @@ def _batches(tensors: Iterable[Array], size: int) -> Iterator[Array]:
 
 
 def _cache_place(source: ModelConfig, inspection: Inspection, options: EngineOptions, about: Mapping[str, str]) -> Path:
-    """Where the cache keeps this engine: a folder named by all that the engine depends on."""
+    """Where the cache keeps this engine: told by all that the engine depends on."""
     model = _model_file(source)
     facts = {
-        "schema": _CACHE_SCHEMA,
-        "files": [_digest(path) for path in (model, *sorted(inspection.extra_files))],
+        "files": [file_digest(path) for path in (model, *sorted(inspection.extra_files))],
         "tensorrt": about["tensorrt"],
         "gpu": [about["gpu"], about["capability"], machine.jetson(), machine.processor()],
         "precision": options.precision,
@@ -259,8 +248,7 @@ def _cache_place(source: ModelConfig, inspection: Inspection, options: EngineOpt
         "input_shape": _input_shape(source),
         "calibration": options.calibration.digest if options.calibration else "",
     }
-    name = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    return cache_folder() / name / f"{model.stem}.engine"
+    return place_of(facts, f"{model.stem}.engine")
 
 
 def _written(
@@ -282,7 +270,7 @@ def _written(
         "engine": {
             "precision": options.precision,
             "max_batch": options.max_batch,
-            "model_digest": f"sha256:{_digest(_model_file(source))}",
+            "model_digest": file_digest(_model_file(source)),
             **({"calibration_pictures": options.calibration.count} if options.calibration else {}),
         },
     }
@@ -335,14 +323,6 @@ def _model_file(config: ModelConfig) -> Path:
     if path is None:
         raise UsageError("the configuration names no model file", str(config.folder), "aai model configure")
     return path
-
-
-def _digest(path: Path) -> str:
-    hasher = hashlib.sha256()
-    with translated(path), path.open("rb") as file:
-        for data in iter(lambda: file.read(_BUFFER_BYTES), b""):
-            hasher.update(data)
-    return hasher.hexdigest()
 
 
 def _slug(text: str) -> str:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator
 
 from aai_backends._tensor_rt_pipe import views
 from aai_backends._tensor_rt_plugins import own_plugins
+from aai_backends._tensor_rt_process import Worker
 from aai_backends._tensor_rt_python import in_process, usable_python
 from aai_backends._tensor_rt_refusal import Refusal
-from aai_backends._tensor_rt_remote import RUN_LIMIT_S, Worker, shared_memory, translated
+from aai_backends._tensor_rt_remote import RUN_LIMIT_S, shared_memory, translated
 
 if TYPE_CHECKING:
     import numpy as np

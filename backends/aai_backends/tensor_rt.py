@@ -14,9 +14,10 @@ from aai_backends._tensor_rt_builder import EngineBuilder
 from aai_backends._tensor_rt_local import LocalEngine
 from aai_backends._tensor_rt_plan import find_plan
 from aai_backends._tensor_rt_plugins import plugins_for
+from aai_backends._tensor_rt_process import WorkerDied
 from aai_backends._tensor_rt_python import in_process, usable_python
 from aai_backends._tensor_rt_refusal import DAMAGED, FAILED, Refusal
-from aai_backends._tensor_rt_remote import RemoteEngine, WorkerDied, translated
+from aai_backends._tensor_rt_remote import RemoteEngine, translated
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from aai.errors import AaiError, BackendUnavailable, BadWeights
 from aai.ports import LoadOptions, ModelFiles
+from aai_backends._tensor_rt_plan import find_plan
 from aai_backends.tensor_rt import TensorRtBackend
 from tests.backends.backend_conformance import BackendConformance, Sample
 from tests.backends.tensor_rt_lab import (  # noqa: F401
@@ -312,3 +315,19 @@ def test_a_tensorrt_whose_own_libraries_are_missing_is_told(machine_of: Any, mon
     ) as caught:
         load(machine.engine())
     assert "AAI_TENSORRT_PYTHON" in (caught.value.fix or "")
+
+
+@given(
+    head=st.sampled_from([b"", b"ftrt", b"\x10\0\0\0{", b"\xff\xff\xff\x7f{", b"\x04\0\0\0{}  ftrt", bytes(8)]),
+    tail=st.binary(max_size=64),
+)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_where_a_plan_starts_is_found_or_refused_whatever_the_bytes(head: bytes, tail: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "any.engine"
+    path.write_bytes(head + tail)
+    try:
+        found = find_plan(path)
+    except BadWeights as error:
+        assert error.where == str(path) and error.fix
+        return
+    assert (head + tail)[found.offset :].startswith(b"ftrt") and len(head + tail) - found.offset >= 28

@@ -22,6 +22,7 @@ from aai.errors import AaiError, BackendUnavailable, BadWeights
 from aai.ports import LoadOptions, ModelFiles
 from aai_backends import _tensor_rt_remote as remote
 from aai_backends._tensor_rt_pipe import Unreadable, laid_out, packed, taken
+from aai_backends._tensor_rt_process import Worker
 from aai_backends.tensor_rt import TensorRtBackend
 from tests.backends.tensor_rt_lab import IMAGE, Machine, answer, batched, fixture_machine_of, network, running  # noqa: F401
 
@@ -246,12 +247,12 @@ def test_a_worker_that_is_no_worker_is_unavailable(machine: Machine, monkeypatch
     script.write_text("#!/bin/sh\necho HTTP/1.1 400\nsleep 5\n")
     script.chmod(0o755)
     with pytest.raises(BackendUnavailable, match="can't be read"):
-        remote.Worker(str(script))
+        Worker(str(script))
     script.write_text("#!/bin/sh\nsleep 60\n")
     with pytest.raises(BackendUnavailable, match=r"no answer to hello within 0\.3 s"):
-        remote.Worker(str(script), 0.3)
+        Worker(str(script), 0.3)
     with pytest.raises(BackendUnavailable, match="does not start"):
-        remote.Worker(str(machine.folder / "nothing"))
+        Worker(str(machine.folder / "nothing"))
 
 
 def test_frames_come_whole_out_of_any_pieces_and_nothing_else_does() -> None:

@@ -1,0 +1,45 @@
+"""Where engines that were built here are kept, so that none is built twice. The folder may be deleted at any time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Mapping
+
+from aai.storage import translated
+
+_SCHEMA = 1
+"""To be raised when engines that were built before must not be taken any more."""
+_BUFFER_BYTES = 1 << 20
+
+
+def cache_folder() -> Path:
+    """The folder of all engines, in the user's cache."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("aai", appauthor=False)) / "engines"
+
+
+def place_of(facts: Mapping[str, Any], name: str) -> Path:
+    """The file of an engine: in a folder of its own, named by the sha256 of what the engine depends on.
+
+    Args:
+        facts: all that would make another engine, JSON-like.
+        name: of the file.
+    """
+    text = json.dumps({"schema": _SCHEMA, **facts}, sort_keys=True)
+    return cache_folder() / hashlib.sha256(text.encode()).hexdigest() / name
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of a file, as "sha256:<hex>".
+
+    Raises:
+        NotFound, NotAllowed, StorageFailed: it can't be read.
+    """
+    hasher = hashlib.sha256()
+    with translated(path), path.open("rb") as file:
+        for data in iter(lambda: file.read(_BUFFER_BYTES), b""):
+            hasher.update(data)
+    return "sha256:" + hasher.hexdigest()
