@@ -45,8 +45,11 @@ def check_file(path: Path, what: str) -> Path:
     return path
 
 
-VARINT, LENGTH = 0, 2
-"""Wire types: numbers; texts, lists and messages (Protocol Buffers, encoding)."""
+VARINT, LENGTH, ANY = 0, 2, -1
+"""Wire types (Protocol Buffers, encoding): numbers; texts, lists and messages; and any, for fields of forks."""
+
+_SIZES = {VARINT: 0, 1: 8, LENGTH: 0, 5: 4}
+"""Bytes of a value of each wire type, where they are always as many."""
 
 Message = Mapping[int, Union[int, "Message"]]
 """The fields of a message: number -> wire type, or the fields of the message that is there."""
@@ -82,17 +85,22 @@ def _check_message(data: mmap.mmap, place: int, end: int, message: Message) -> N
     """Raises ValueError for a field that the message does not have, IndexError for one that is cut off."""
     while place < end:
         tag, place = _varint(data, place)
-        expected = message.get(tag >> 3)
-        if expected is None or tag & 7 != (expected if isinstance(expected, int) else LENGTH):
-            raise ValueError(f"field {tag >> 3} of wire type {tag & 7}")
-        value, place = _varint(data, place)
-        if expected == VARINT:
-            continue
-        if place + value > end:
+        number, wire = tag >> 3, tag & 7
+        expected = message.get(number)
+        if expected is None or wire not in _SIZES:
+            raise ValueError(f"field {number} of wire type {wire}")
+        if expected != ANY and wire != (expected if isinstance(expected, int) else LENGTH):
+            raise ValueError(f"field {number} of wire type {wire}")
+        size = _SIZES[wire]
+        if wire == LENGTH:
+            size, place = _varint(data, place)
+        elif wire == VARINT:
+            _, place = _varint(data, place)
+        if place + size > end:
             raise IndexError("a field ends after its message")
         if not isinstance(expected, int):
-            _check_message(data, place, place + value, expected)
-        place += value
+            _check_message(data, place, place + size, expected)
+        place += size
     if place > end:
         raise IndexError("a number ends after its message")
 
