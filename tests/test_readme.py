@@ -13,6 +13,7 @@ import pytest
 from aai import backend_table
 from aai.core.fields import FRAMEWORKS
 from scripts import transcript
+from tests import same_network
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -69,12 +70,12 @@ def test_the_python_of_the_readme_runs_on_a_video(story: tuple) -> None:
 
 
 def test_the_table_of_back_ends_is_that_of_the_code() -> None:
-    rows = re.findall(r"^\| ([a-z-]+) \| [^|]* \| ([^|]+) \| (runs|configured)[^|]* \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| ([a-z-]+) \| [^|]* \| ([A-Z_, ]+) \| ([^|]+) \|$", README, re.MULTILINE)
     assert sorted(name for name, _, _ in rows) == sorted(FRAMEWORKS)
-    for name, engines, now in rows:
-        told = () if engines == "-" else tuple(engines.split(", "))
-        assert told == backend_table.engines(name), name
-        assert now == ("runs" if told else "configured"), name
+    for name, engines, has_run in rows:
+        assert tuple(engines.split(", ")) == backend_table.engines(name), name
+        # What the tests run is on an x86 CPU; the others have not met their hardware.
+        assert has_run.startswith("x86 CPU" if name in same_network.WRITERS else "no "), name
 
 
 def test_the_readme_names_scripts_that_are_there() -> None:
