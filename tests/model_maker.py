@@ -115,3 +115,11 @@ def darknet_folder(folder: Path, cfg: str = CFG, values: int = CFG_WEIGHTS) -> P
     (folder / "yolo.weights").write_bytes(weights_bytes(values))
     (folder / "yolo.names").write_text("cat\ndog\n")
     return folder
+
+
+def closed_caffe_folder(folder: Path, prototxt: str = "deploy.prototxt", weights: str = "model.caffemodel") -> Path:
+    """A Caffe network that tells nothing, not even its size: its only layer is somebody's own code."""
+    layer = 'layer { name: "own" type: "Python" bottom: "data" top: "out" }\n'
+    (folder / prototxt).write_text(f'name: "net"\ninput: "data"\n{layer}')
+    (folder / weights).write_bytes(part(1, "net") + part(100, part(1, "own")))
+    return folder

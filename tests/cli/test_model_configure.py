@@ -8,16 +8,14 @@ from pathlib import Path
 import pytest
 
 from aai.cli.main import run
-from tests.model_maker import onnx_bytes, value_info
+from tests.model_maker import closed_caffe_folder, onnx_bytes, value_info
 
 
 @pytest.fixture()
 def caffe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with a model that no reader tells the size of."""
-    (tmp_path / "model.caffemodel").write_text("x")
-    (tmp_path / "deploy.prototxt").write_text('name: "net"\n')
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return closed_caffe_folder(tmp_path)
 
 
 FLAGS = ["--framework", "caffe", "--model_file", "model.caffemodel", "--config_file", "deploy.prototxt"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.model_maker import onnx_bytes, value_info
+from tests.model_maker import closed_caffe_folder, onnx_bytes, value_info
 
 pty = pytest.importorskip("pty", reason="needs pseudo-terminals, which Windows does not have")
 fcntl = pytest.importorskip("fcntl", reason="needs terminal settings, which Windows does not have")
@@ -81,9 +81,7 @@ def unknown(tmp_path: Path) -> Path:
     """A folder with a model that tells neither its purpose nor its size."""
     folder = tmp_path / "model"
     folder.mkdir()
-    (folder / "net.caffemodel").write_text("x")
-    (folder / "net.prototxt").write_text('name: "net"\n')
-    return folder
+    return closed_caffe_folder(folder, "net.prototxt", "net.caffemodel")
 
 
 CAFFE = ["model", "configure", "--framework", "caffe", "--model_file", "net.caffemodel"]

@@ -13,7 +13,7 @@ from aai.core.configure import configure
 from aai.core.fields import FIELDS, FILE_NAME, PLACEHOLDER_ID, applies_to
 from aai.core.settle import Configured
 from aai.errors import AaiError, BadWeights, InvalidFiles, NotFound, UsageError
-from tests.model_maker import onnx_bytes, part, value_info
+from tests.model_maker import closed_caffe_folder, onnx_bytes, value_info
 
 TENSOR_RT = {
     "framework_type": "tensor-rt",
@@ -60,13 +60,6 @@ def put(folder: Path, **files: str) -> Path:
     for name, text in files.items():
         (folder / name.replace("__", ".")).write_text(text)
     return folder
-
-
-def put_closed_network(folder: Path) -> None:
-    """A Caffe network that tells nothing: its only layer is somebody's own code."""
-    layer = 'layer { name: "own" type: "Python" bottom: "data" top: "out" }\n'
-    put(folder, deploy__prototxt=f'name: "net"\ninput: "data"\n{layer}')
-    (folder / "model.caffemodel").write_bytes(part(1, "net") + part(100, part(1, "own")))
 
 
 @pytest.fixture()
@@ -248,7 +241,7 @@ def test_tensor_rt_needs_device_and_architecture(tmp_path: Path, missing: str) -
 
 
 def test_a_purpose_that_nobody_can_tell_names_its_flag(tmp_path: Path) -> None:
-    put_closed_network(tmp_path)
+    closed_caffe_folder(tmp_path)
     with pytest.raises(UsageError, match="purpose must be given") as caught:
         configure(tmp_path, {"framework_type": "caffe"})
     assert "--purpose Classification|ObjectDetection" in str(caught.value.fix)
@@ -277,7 +270,7 @@ def test_a_person_confirms_guesses_and_may_say_no(yolox: Path) -> None:
 
 
 def test_a_person_gives_id_purpose_and_size_when_nothing_tells_them(tmp_path: Path) -> None:
-    put_closed_network(tmp_path)
+    closed_caffe_folder(tmp_path)
     person = Person(**{"Model id": "acme/net", "--purpose": "Classification", "--size": "64x48"})
     result = configure(tmp_path, {"framework_type": "caffe"}, person)
     assert result.config.id == "acme/net"
@@ -321,7 +314,7 @@ def test_a_person_is_not_asked_twice_for_the_same_guess(classifier: Path, yolox:
 
 
 def test_a_slip_at_a_question_is_asked_again_with_the_reason(tmp_path: Path) -> None:
-    put_closed_network(tmp_path)
+    closed_caffe_folder(tmp_path)
     ids, sizes = iter(["my net", "acme/net"]), iter(["big", "0 1", "64 48"])
 
     class Clumsy(Person):
