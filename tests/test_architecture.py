@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "convert": {"ports", "storage", "core", "backend_table"},
     "check": {"ports", "storage", "core", "vision", "metrics", "backend_table", "package"},
     # A Darknet network runs on onnxruntime as what `convert` makes of it.
-    "aai_backends": {"ports", "convert", "core.machine"},
+    "aai_backends": {"ports", "convert", "core.chips", "core.machine"},
 }
 """Room -> rooms and modules that it may import beside its own. `cli`, `aai` and `__main__` may import all."""
 

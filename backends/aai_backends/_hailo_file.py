@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from aai.core.chips import HAILO_CHIP, runs_on
 from aai.errors import BadWeights
 from aai_backends._files import check_file
 
@@ -20,15 +21,6 @@ _FIXED = 12
 _SECTIONS = {0: 20, 1: 16, 2: 32, 3: 44}
 """Version -> bytes between the fixed part and the protobuf part."""
 _HEAD_BYTES = 128
-_CHIPS: dict[int, tuple[str, ...]] = {
-    **dict.fromkeys((0, 1, 2, 101, 102), ("hailo8",)),
-    3: ("hailo8l", "hailo8"),
-    4: ("hailo15m", "hailo15h", "hailo10h"),
-    **dict.fromkeys((6, 106), ("hailo15l",)),
-    **dict.fromkeys((103, 104, 105), ("hailo10h", "hailo15h")),
-    108: ("hailo12l",),
-}
-"""Architecture in the header -> chips that run it, the one that it was compiled for first."""
 
 
 def check_hef(path: Path) -> Path:
@@ -70,5 +62,10 @@ def compiled_for(path: Path) -> tuple[str, ...]:
     header = message[2 : 2 + message[1]]
     if header[:1] != b"\x08":
         # A number of 0 is not written.
-        return _CHIPS[0]
-    return _CHIPS.get(header[1] if len(header) > 1 else -1, ())
+        return _chips(0)
+    return _chips(header[1] if len(header) > 1 else -1)
+
+
+def _chips(architecture: int) -> tuple[str, ...]:
+    chip = HAILO_CHIP.get(architecture)
+    return (chip, *sorted(runs_on(chip) - {chip})) if chip else ()

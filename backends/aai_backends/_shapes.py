@@ -40,13 +40,6 @@ def channels_last(made: Sequence[int]) -> tuple[int, ...]:
     return tuple(made)
 
 
-def channels_first(made: Sequence[int]) -> tuple[int, ...]:
-    """(1, C, H, W) of what is (1, H, W, C) or that already; see `channels_last`."""
-    if len(made) == 4 and made[3] in _CHANNELS and made[1] not in _CHANNELS:
-        return tuple(made[axis] for axis in _TO_FIRST)
-    return tuple(made)
-
-
 def fits(shape: tuple[int | None, ...], given: Sequence[int]) -> bool:
     """Whether an array of the shape `given` can be an input of `shape`."""
     return len(shape) == len(given) and all(there in (None, ours) for there, ours in zip(shape, given))

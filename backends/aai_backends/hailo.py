@@ -28,6 +28,7 @@ from aai_backends._hailo_nms import (
     rows_of_detections,
 )
 from aai_backends._hailo_runs import InferModelRun, Run, VStreamsRun
+from aai_backends._shapes import no_output, wrong_input
 
 if TYPE_CHECKING:
     from aai.ports import LoadOptions, ModelFiles
@@ -128,21 +129,12 @@ class HailoBackend:
         specs = {spec.name: spec for stream in run.outputs for spec in output_specs(stream, self._picture)}
         missing = [name for name in names if name not in specs]
         if missing:
-            raise AaiError(
-                f"the network has no output {', '.join(missing)}",
-                f"{self._path}, output_layer_names",
-                f"its outputs are: {', '.join(specs)}",
-            )
+            raise no_output(missing, list(specs), self._path)
         self.outputs = tuple(specs[name] for name in names) if names else tuple(specs.values())
 
     def _frame(self, spec: TensorSpec, tensor: Array) -> Array:
         if tensor.shape != spec.shape or tensor.dtype != spec.dtype:
-            raise AaiError(
-                f"the input {spec.name} takes {spec.dtype} {_text(spec.shape)}, and was given "
-                f"{tensor.dtype} {_text(tensor.shape)}",
-                self._path,
-                "let the weights be read again: aai model configure",
-            )
+            raise wrong_input(spec.name, spec.dtype, spec.shape, tensor, self._path)
         return np.ascontiguousarray(tensor[0])
 
     def _values(self, stream: Stream, answer: Any) -> dict[str, Array]:
@@ -163,7 +155,3 @@ def _accelerator(wanted: str) -> str:
     if wanted not in ("DEFAULT", "HAILO"):
         raise AaiError(f"HailoRT has no accelerator {wanted}", "accelerator", "use one of: HAILO")
     return "HAILO"
-
-
-def _text(shape: tuple[int | None, ...]) -> str:
-    return "x".join("?" if length is None else str(length) for length in shape)

@@ -10,6 +10,7 @@ import numpy as np
 
 from aai.errors import AaiError, BadWeights
 from aai.ports import Capabilities, TensorSpec
+from aai_backends._shapes import fits, no_output, wrong_input
 from aai_backends._tensor_rt_builder import EngineBuilder
 from aai_backends._tensor_rt_local import LocalEngine
 from aai_backends._tensor_rt_plan import find_plan
@@ -112,14 +113,8 @@ class TensorRtBackend:
         given = {}
         for name, tensor in tensors.items():
             wanted, dtype = self._shapes[name], self._tensors[name].dtype
-            fits = len(wanted) == tensor.ndim and all(w is None or w == h for w, h in zip(wanted, tensor.shape))
-            if not fits or tensor.dtype != dtype:
-                raise AaiError(
-                    f"the input {name} takes {dtype} {_text(wanted)}, and was given "
-                    f"{tensor.dtype} {_text(tensor.shape)}",
-                    str(self._path),
-                    "let the weights be read again: aai model configure",
-                )
+            if not fits(wanted, tensor.shape) or tensor.dtype != dtype:
+                raise wrong_input(name, dtype, wanted, tensor, str(self._path))
             given[name] = np.ascontiguousarray(tensor)
         return given
 
@@ -202,11 +197,7 @@ def _chosen(outputs: Sequence[Tensor], names: tuple[str, ...], where: str) -> tu
     by_name = {tensor.name: TensorSpec(tensor.name, tensor.shape, tensor.dtype) for tensor in outputs}
     missing = [name for name in names if name not in by_name]
     if missing:
-        raise AaiError(
-            f"the network has no output {', '.join(missing)}",
-            f"{where}, output_layer_names",
-            f"its outputs are: {', '.join(by_name)}",
-        )
+        raise no_output(missing, list(by_name), where)
     return tuple(by_name[name] for name in names or by_name)
 
 
@@ -221,7 +212,3 @@ def _filled(tensor: Array, count: int) -> Array:
     """`tensor` with its last image repeated up to `count` images."""
     lacking = count - len(tensor)
     return np.concatenate([tensor, np.repeat(tensor[-1:], lacking, axis=0)]) if lacking > 0 else tensor
-
-
-def _text(shape: Sequence[int | None]) -> str:
-    return "x".join("?" if length is None else str(length) for length in shape)
