@@ -110,7 +110,7 @@ class ModelConfig:
 
     @property
     def golden_files(self) -> tuple[str, ...]:
-        """Paths of the images with results that the model brings, the document that names them first; empty for none."""
+        """Paths of the images with results that the model brings, after the document of these; empty for none."""
         return tuple(self.aai.get("golden") or ())
 
     @property
