@@ -9,6 +9,7 @@ import numpy as np
 
 from aai.errors import AaiError, BackendUnavailable, BadWeights
 from aai.ports import Capabilities, TensorSpec
+from aai_backends._misuse import closed_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +72,7 @@ class OpencvDnnBackend:
     def infer(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs for one set of inputs, by name; the only input is called "". See `aai.ports.Backend`."""
         if self._net is None:
-            raise AaiError("the network is closed", self._where, "load it again")
+            raise closed_network(self._where)
         if set(tensors) != {""}:
             raise AaiError(f"the inputs are {sorted(tensors)}, where one called '' belongs", self._where)
         try:

@@ -10,7 +10,8 @@ import openvino
 
 from aai.errors import AaiError, BadWeights
 from aai.ports import Capabilities, TensorSpec
-from aai_backends._shapes import closed, fits, no_output, wrong_input
+from aai_backends._misuse import closed_network, no_output, wrong_input, wrong_inputs
+from aai_backends._shapes import closed, fits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,10 +76,10 @@ class OpenvinoBackend:
     def infer(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs for one set of inputs, by name; see `aai.ports.Backend`."""
         if self._request is None:
-            raise AaiError("the network is closed", self._where, "load it again")
+            raise closed_network(self._where)
         names = [spec.name for spec in self.inputs]
         if sorted(tensors) != sorted(names):
-            raise AaiError(f"the inputs are {sorted(tensors)}, where {sorted(names)} belong", self._where)
+            raise wrong_inputs(tensors, names, self._where)
         for index, spec in enumerate(self.inputs):
             if tensors[spec.name] is not self._bound.get(spec.name):
                 self._bind(index, spec, tensors[spec.name])

@@ -1,10 +1,8 @@
-"""Shapes that a file leaves open, closed by the shape that the configuration makes; names that were asked for."""
+"""Shapes that a file leaves open, closed by the shape that the configuration makes; and shapes for people."""
 
 from __future__ import annotations
 
 from typing import Sequence
-
-from aai.errors import AaiError
 
 _TO_LAST = (0, 2, 3, 1)
 _TO_FIRST = (0, 3, 1, 2)
@@ -48,30 +46,3 @@ def fits(shape: tuple[int | None, ...], given: Sequence[int]) -> bool:
 def shape_text(shape: Sequence[int | None]) -> str:
     """1x3x?x?: a shape for people."""
     return "x".join("?" if length is None else str(length) for length in shape)
-
-
-def no_output(missing: Sequence[str], known: Sequence[str], where: str) -> AaiError:
-    """The error for outputs that were asked for and are not there."""
-    return AaiError(
-        f"the network has no output {', '.join(missing)}",
-        f"{where}, output_layer_names",
-        f"its outputs are: {', '.join(known)}",
-    )
-
-
-def wrong_input(name: str, dtype: str, shape: Sequence[int | None], given: object, where: str) -> AaiError:
-    """The error for an array that is not what an input takes.
-
-    Args:
-        name: of the input.
-        dtype: that it takes.
-        shape: that it takes.
-        given: the array, with `dtype` and `shape`.
-        where: the model file.
-    """
-    its = f"{getattr(given, 'dtype', '')} {shape_text(getattr(given, 'shape', ()))}"
-    return AaiError(
-        f"the input {name} takes {dtype} {shape_text(shape)}, and was given {its}",
-        where,
-        "let the weights be read again: aai model configure",
-    )

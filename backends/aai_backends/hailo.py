@@ -28,7 +28,7 @@ from aai_backends._hailo_nms import (
     rows_of_detections,
 )
 from aai_backends._hailo_runs import InferModelRun, Run, VStreamsRun
-from aai_backends._shapes import no_output, wrong_input
+from aai_backends._misuse import closed_network, no_output, wrong_input, wrong_inputs
 
 if TYPE_CHECKING:
     from aai.ports import LoadOptions, ModelFiles
@@ -79,11 +79,11 @@ class HailoBackend:
     def infer(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs for one set of inputs, by name; see `aai.ports.Backend`."""
         if self._run is None:
-            raise AaiError("the network is closed", self._path, "load it again")
+            raise closed_network(self._path)
         DEVICE.check_process()
-        if tensors.keys() != {spec.name for spec in self.inputs}:
-            belong = sorted(spec.name for spec in self.inputs)
-            raise AaiError(f"the inputs are {sorted(tensors)}, where {belong} belong", self._path)
+        names = {spec.name for spec in self.inputs}
+        if tensors.keys() != names:
+            raise wrong_inputs(tensors, names, self._path)
         frames = {spec.name: self._frame(spec, tensors[spec.name]) for spec in self.inputs}
         try:
             answers = self._run.infer(frames)

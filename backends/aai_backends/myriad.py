@@ -17,7 +17,8 @@ from aai.core.machine import myriad_on_usb
 from aai.errors import AaiError, BadWeights
 from aai.ports import Capabilities, TensorSpec
 from aai_backends._files import check_file
-from aai_backends._shapes import fits, no_output, wrong_input
+from aai_backends._misuse import closed_network, no_output, wrong_input, wrong_inputs
+from aai_backends._shapes import fits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,9 +83,9 @@ class MyriadBackend:
     def infer(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs for one set of inputs, by name, float32; see `aai.ports.Backend`."""
         if self._link is None:
-            raise AaiError("the network is closed", self._where, "load it again")
+            raise closed_network(self._where)
         if tensors.keys() != self._inputs.keys():
-            raise AaiError(f"the inputs are {sorted(tensors)}, where {sorted(self._inputs)} belong", self._where)
+            raise wrong_inputs(tensors, self._inputs, self._where)
         for name, tensor in self._inputs.items():
             if (tensor.shape and not fits(tensor.shape, tensors[name].shape)) or tensors[name].dtype != tensor.dtype:
                 raise wrong_input(name, tensor.dtype, tensor.shape, tensors[name], self._where)

@@ -10,8 +10,9 @@ import onnxruntime as ort
 from aai.errors import AaiError, BadWeights
 from aai.ports import Capabilities, TensorSpec
 from aai_backends._files import check_file
+from aai_backends._misuse import closed_network, no_output, wrong_input, wrong_inputs
 from aai_backends._onnx_providers import PROVIDERS, Choice, choose, providers_of
-from aai_backends._shapes import closed, fits, no_output, wrong_input
+from aai_backends._shapes import closed, fits
 
 if TYPE_CHECKING:
     from aai.ports import LoadOptions, ModelFiles
@@ -84,9 +85,9 @@ class OnnxBackend:
     def infer(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs for one set of inputs, by name; see `aai.ports.Backend`."""
         if self._session is None:
-            raise AaiError("the network is closed", str(self._path), "load it again")
+            raise closed_network(str(self._path))
         if tensors.keys() != self._shapes.keys():
-            raise AaiError(f"the inputs are {sorted(tensors)}, where {sorted(self._shapes)} belong", str(self._path))
+            raise wrong_inputs(tensors, self._shapes, str(self._path))
         for spec in self.inputs:
             tensor = tensors[spec.name]
             if tensor is not self._bound.get(spec.name):

@@ -10,7 +10,8 @@ import numpy as np
 
 from aai.errors import AaiError, BadWeights
 from aai.ports import Capabilities, TensorSpec
-from aai_backends._shapes import fits, no_output, wrong_input
+from aai_backends._misuse import closed_network, no_output, wrong_input, wrong_inputs
+from aai_backends._shapes import fits
 from aai_backends._tensor_rt_builder import EngineBuilder
 from aai_backends._tensor_rt_local import LocalEngine
 from aai_backends._tensor_rt_plan import find_plan
@@ -84,7 +85,7 @@ class TensorRtBackend:
         """
         with self._lock:
             if self._engine is None:
-                raise AaiError("the network is closed", str(self._path), "load it again")
+                raise closed_network(str(self._path))
             given = self._checked(tensors)
             with _in_our_words(self._path):
                 try:
@@ -109,7 +110,7 @@ class TensorRtBackend:
 
     def _checked(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         if tensors.keys() != self._shapes.keys():
-            raise AaiError(f"the inputs are {sorted(tensors)}, where {sorted(self._shapes)} belong", str(self._path))
+            raise wrong_inputs(tensors, self._shapes, str(self._path))
         given = {}
         for name, tensor in tensors.items():
             wanted, dtype = self._shapes[name], self._tensors[name].dtype

@@ -9,7 +9,8 @@ import numpy as np
 
 from aai.errors import AaiError, BadWeights
 from aai.ports import Capabilities, TensorSpec
-from aai_backends._shapes import channels_last, closed, fits, no_output, wrong_input
+from aai_backends._misuse import closed_network, no_output, wrong_input, wrong_inputs
+from aai_backends._shapes import channels_last, closed, fits
 from aai_backends._tensorflow_file import check_graph
 
 # TensorFlow greets with pages of notes on its build.
@@ -59,10 +60,10 @@ class TensorflowGraphBackend:
     def infer(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs for one set of inputs, by name; see `aai.ports.Backend`."""
         if self._session is None:
-            raise AaiError("the network is closed", self._where, "load it again")
+            raise closed_network(self._where)
         names = [spec.name for spec in self.inputs]
         if sorted(tensors) != sorted(names):
-            raise AaiError(f"the inputs are {sorted(tensors)}, where {sorted(names)} belong", self._where)
+            raise wrong_inputs(tensors, names, self._where)
         for spec in self.inputs:
             given = tensors[spec.name]
             if (spec.shape and not fits(spec.shape, given.shape)) or given.dtype != spec.dtype:

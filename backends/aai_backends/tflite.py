@@ -13,7 +13,8 @@ import numpy as np
 from aai.errors import AaiError, BackendUnavailable, BadWeights
 from aai.ports import Capabilities, Quantisation, TensorSpec
 from aai_backends._files import check_file
-from aai_backends._shapes import closed, fits, no_output, wrong_input
+from aai_backends._misuse import closed_network, no_output, wrong_input, wrong_inputs
+from aai_backends._shapes import closed, fits
 from aai_backends._tflite_file import check_tflite
 
 if TYPE_CHECKING:
@@ -84,10 +85,10 @@ class TfliteBackend:
     def infer(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs for one set of inputs, by name; see `aai.ports.Backend`."""
         if self._interpreter is None:
-            raise AaiError("the network is closed", self._where, "load it again")
+            raise closed_network(self._where)
         names = [spec.name for spec in self.inputs]
         if sorted(tensors) != sorted(names):
-            raise AaiError(f"the inputs are {sorted(tensors)}, where {sorted(names)} belong", self._where)
+            raise wrong_inputs(tensors, names, self._where)
         for _, spec in self._inputs:
             tensor = tensors[spec.name]
             if not fits(spec.shape, tensor.shape) or tensor.dtype != spec.dtype:
