@@ -7,11 +7,8 @@ import json
 from pathlib import Path
 from typing import Any, Mapping
 
-from aai.storage import translated
-
 _SCHEMA = 1
 """To be raised when engines that were built before must not be taken any more."""
-_BUFFER_BYTES = 1 << 20
 
 
 def cache_folder() -> Path:
@@ -30,16 +27,3 @@ def place_of(facts: Mapping[str, Any], name: str) -> Path:
     """
     text = json.dumps({"schema": _SCHEMA, **facts}, sort_keys=True)
     return cache_folder() / hashlib.sha256(text.encode()).hexdigest() / name
-
-
-def file_digest(path: Path) -> str:
-    """The sha256 of a file, as "sha256:<hex>".
-
-    Raises:
-        NotFound, NotAllowed, StorageFailed: it can't be read.
-    """
-    hasher = hashlib.sha256()
-    with translated(path), path.open("rb") as file:
-        for data in iter(lambda: file.read(_BUFFER_BYTES), b""):
-            hasher.update(data)
-    return "sha256:" + hasher.hexdigest()

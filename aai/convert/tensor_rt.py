@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping
 
 from aai import backend_table
 from aai.convert.compare import Difference, difference
-from aai.convert.engine_cache import file_digest, place_of
+from aai.convert.engine_cache import place_of
 from aai.convert.variant import write_variant
 from aai.core import machine
 from aai.core.fields import VARIANTS
 from aai.core.inspect import inspect_model
 from aai.core.model_config import ModelConfig, load
 from aai.errors import BackendUnavailable, BadWeights, UsageError
+from aai.package.digest import package_file
 from aai.ports import BuildOrder, LoadOptions, ModelFiles
 from aai.storage import alone_in, translated
 
@@ -205,7 +206,7 @@ def _built(
         engine=scratch,
         precision=options.precision,
         workspace_bytes=options.workspace_mb * _MEGABYTE,
-        input_shape=_input_shape(source),
+        input_shape=source.input_recipe().shape,
         max_batch=options.max_batch,
         input_name=inspection.inputs[0].name if inspection.inputs else "",
     )
@@ -239,13 +240,13 @@ def _cache_place(source: ModelConfig, inspection: Inspection, options: EngineOpt
     """Where the cache keeps this engine: told by all that the engine depends on."""
     model = _model_file(source)
     facts = {
-        "files": [file_digest(path) for path in (model, *sorted(inspection.extra_files))],
+        "files": [_digest(path) for path in (model, *sorted(inspection.extra_files))],
         "tensorrt": about["tensorrt"],
         "gpu": [about["gpu"], about["capability"], machine.jetson(), machine.processor()],
         "precision": options.precision,
         "workspace_mb": options.workspace_mb,
         "max_batch": options.max_batch,
-        "input_shape": _input_shape(source),
+        "input_shape": source.input_recipe().shape,
         "calibration": options.calibration.digest if options.calibration else "",
     }
     return place_of(facts, f"{model.stem}.engine")
@@ -270,7 +271,7 @@ def _written(
         "engine": {
             "precision": options.precision,
             "max_batch": options.max_batch,
-            "model_digest": file_digest(_model_file(source)),
+            "model_digest": _digest(_model_file(source)),
             **({"calibration_pictures": options.calibration.count} if options.calibration else {}),
         },
     }
@@ -282,7 +283,7 @@ def _written(
 
 def _difference(source: ModelConfig, engine_file: Path) -> Difference | None:
     """How far the engine is from the ONNX file on ONNX Runtime; None where that is not here or can't load the file."""
-    shape, parameters = _input_shape(source), source.parameters
+    shape, parameters = source.input_recipe().shape, source.parameters
     options = LoadOptions("CPU", input_shape=shape)
     try:
         original = backend_table.load("onnx", ModelFiles(_model_file(source)), options, "ONNX_RT")
@@ -310,19 +311,15 @@ def _doubts(apart: Difference | None, precision: str) -> list[str]:
     ]
 
 
-def _input_shape(config: ModelConfig) -> tuple[int, ...]:
-    recipe = config.input_recipe()
-    width, height = recipe.size
-    if min(width, height) < 1:
-        return ()
-    return (1, height, width, recipe.channels) if recipe.layout == "NHWC" else (1, recipe.channels, height, width)
-
-
 def _model_file(config: ModelConfig) -> Path:
     path = config.file("model_file")
     if path is None:
         raise UsageError("the configuration names no model file", str(config.folder), "aai model configure")
     return path
+
+
+def _digest(path: Path) -> str:
+    return package_file(path.name, path).digest
 
 
 def _slug(text: str) -> str:

@@ -57,6 +57,14 @@ class InputRecipe:
         """Whether the image gets a border, so that anchor and pad have a meaning."""
         return self.resize in ("letterbox", "pad")
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(1, C, H, W) or (1, H, W, C) of the tensor; empty when the size is not known."""
+        width, height = self.size
+        if min(width, height) < 1:
+            return ()
+        return (1, height, width, self.channels) if self.layout == "NHWC" else (1, self.channels, height, width)
+
 
 class ModelConfig:
     """One model's configuration. `document` is the file's content, nested, unknown keys kept."""

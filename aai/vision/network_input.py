@@ -15,14 +15,6 @@ _ADOPTED = ("float16", "uint8", "int8", "int32")
 """Input types that are taken from the file where the configuration has the usual float32."""
 
 
-def input_shape(recipe: InputRecipe) -> tuple[int, ...]:
-    """(1, C, H, W) or (1, H, W, C) of the tensor that `recipe` makes; empty when its size is not known."""
-    width, height = recipe.size
-    if min(width, height) < 1:
-        return ()
-    return (1, height, width, recipe.channels) if recipe.layout == "NHWC" else (1, recipe.channels, height, width)
-
-
 def fitted_recipe(recipe: InputRecipe, inputs: Sequence[TensorSpec], where: str, layout: str = "") -> InputRecipe:
     """`recipe` with what it leaves open taken from the network, in the axis order that the engine has.
 
@@ -54,7 +46,7 @@ def fitted_recipe(recipe: InputRecipe, inputs: Sequence[TensorSpec], where: str,
         return recipe
     if min(recipe.size) < 1:
         recipe = replace(recipe, size=_size_of(spec.shape, recipe.layout))
-    made = input_shape(recipe)
+    made = recipe.shape
     # A batch of a fixed size is filled up: see `batches`.
     if made and any(there is not None and there != ours for there, ours in zip(spec.shape[1:], made[1:])):
         raise UsageError(

@@ -76,9 +76,7 @@ class Preprocessor:
 
     def __init__(self, recipe: InputRecipe) -> None:
         self._recipe = _checked(recipe)
-        width, height = recipe.size
-        shape = (height, width, recipe.channels) if recipe.layout == "NHWC" else (recipe.channels, height, width)
-        self._tensor = np.empty((1, *shape), _DTYPES[recipe.dtype])
+        self._tensor = np.empty(recipe.shape, _DTYPES[recipe.dtype])
         self._gain, self._bias = _affine(recipe)
         self._frame_shape: tuple[int, ...] = ()
         self._canvas: Array | None = None

@@ -16,7 +16,7 @@ from aai.vision.batches import infer_batch, one_by_one
 from aai.vision.image import as_bgr
 from aai.vision.labels import load_colours, load_labels, palette
 from aai.vision.model_folder import ModelName, find_model, model_file
-from aai.vision.network_input import fitted_recipe, input_shape
+from aai.vision.network_input import fitted_recipe
 from aai.vision.preprocess import Placement, Preprocessor, stretched
 from aai.vision.size_input import with_size_given
 
@@ -126,7 +126,7 @@ class Service:
             accelerator=_name(accelerator),
             threads=threads,
             outputs=self._config.output_names,
-            input_shape=input_shape(recipe),
+            input_shape=recipe.shape,
             precision=precision.lower(),
             parameters=self._config.parameters,
         )
@@ -159,7 +159,7 @@ class Service:
         return self
 
     def _try(self, candidate: Candidate, options: LoadOptions) -> None:
-        """Raises when the engine dies of the model's files; see `trial`. The loading here will say what else is wrong."""
+        """Raises when the engine dies of the model's files; see `trial`. Other faults show in the loading here."""
         runtime = (candidate.engine, candidate.runtime, options.accelerator, options.precision)
         if candidate.engine in _NOT_TRIED or not trial.is_wanted(self._config, runtime):
             return
@@ -286,7 +286,7 @@ class Service:
             return self._preprocessor(image)
         tensor = np.asarray(self._pre_process(image=image, size=self._size))
         # The reference's TensorRT hook gives it flat.
-        shape = input_shape(self._recipe)
+        shape = self._recipe.shape
         fits = tensor.size == int(np.prod(shape))
         return (tensor.reshape(shape) if fits else tensor), stretched(image.shape, self._size)
 
