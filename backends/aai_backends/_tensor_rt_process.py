@@ -32,8 +32,6 @@ _SCRIPT = Path(__file__).with_name("_tensor_rt_worker.py")
 class WorkerDied(AaiError):
     """The worker ended, hung, or said what no worker says. The network that it had is lost."""
 
-    code = "worker_died"
-
 
 class Worker:
     """A worker process. Not for use by several threads at the same time.

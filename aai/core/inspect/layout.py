@@ -25,7 +25,6 @@ _USUAL_SIZE = {
     "detr": (800, 800),
     "nanodet": (320, 320),
     "nanodet-plus": (416, 416),
-    "torchvision": (640, 640),
     "tf-detection": (640, 640),
     "classification": (224, 224),
     "segmentation": (512, 512),

@@ -98,7 +98,6 @@ DETR = Recipe(
     std=IMAGENET_STD,
     swaprb=True,
 )
-TORCHVISION = Recipe("what torchvision's detectors take: 0 to 1, RGB, stretched", scalefactor=PER_255, swaprb=True)
 TF_DETECTION = Recipe("what the TensorFlow Object Detection API's exports take: 0 to 255, RGB, stretched", swaprb=True)
 BOXES_LABELS = Recipe("a guess for Open Model Zoo's detectors: 0 to 255, BGR, stretched", certain=False)
 SSD = Recipe("a guess for SSD: 0 to 255, BGR, stretched", certain=False)
@@ -159,7 +158,6 @@ _OF_FAMILY = {
     "nanodet-plus": NANODET_PLUS,
     "mediapipe": MEDIAPIPE,
     "ultraface": ULTRA_FACE,
-    "torchvision": TORCHVISION,
     "tf-detection": TF_DETECTION,
     "boxes-labels": BOXES_LABELS,
 }

@@ -6,7 +6,6 @@ or "pixels" of it, and `first_class` the lowest class id that stands for an obje
 
 - TFLite_Detection_PostProcess: yxyx, shares, classes from 0 (TensorFlow, lite/kernels/detection_postprocess.cc);
 - the TensorFlow Object Detection API: yxyx, shares, classes from 1 (exporter_main_v2.py, exporter_lib_v2.py);
-- torchvision: xyxy, pixels, classes from 1 (models/detection/roi_heads.py);
 - RT-DETR and D-FINE with their post-processing: xyxy, pixels of `orig_target_sizes`, classes from 0;
 - Open Model Zoo: boxes [N, 5] with the score, and labels, pixels (model_api, models/ssd.py, BoxesLabelsParser).
 """

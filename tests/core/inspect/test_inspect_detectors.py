@@ -183,11 +183,11 @@ def test_rt_detr_with_its_post_processing_lists_labels_boxes_and_scores() -> Non
     assert recipe(facts) == ([0, 0, 0], 1 / 255, True, None, "stretch")
 
 
-def test_torchvision_lists_boxes_of_one_image_and_counts_classes_from_1() -> None:
+def test_boxes_of_one_image_as_torchvision_lists_them_have_no_decoder() -> None:
     outputs = {"2510": (None, 4), "2511": (None,), "2512": (None,)}
     facts = facts_of(outputs, integers=["2511"])
-    expected = {**LISTED, "boxes": "2510", "classes": "2511", "scores": "2512", "first_class": 1}
-    assert (facts["decoder"].value, facts["decoder"].certain) == (expected, False)
+    assert facts["purpose"].value == "ObjectDetection" and "no decoder" in facts["purpose"].source
+    assert "decoder" not in facts
 
 
 @pytest.mark.parametrize(("boxes", "labels"), [((100, 5), (100,)), ((1, None, 5), (1, None)), ((None, 5), (None,))])

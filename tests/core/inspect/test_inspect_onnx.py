@@ -232,7 +232,7 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
 def _recipe(facts: dict[str, Any]) -> dict[str, Any]:
     """Facts in the words of the zoo's manifest."""
     section = facts.get("input", {})
-    letterbox = section.get("resize") == "letterbox"
+    padded = section.get("resize") in ("letterbox", "pad")
     return {
         "size_wh": facts["size"],
         "scale": facts["scalefactor"],
@@ -241,7 +241,7 @@ def _recipe(facts: dict[str, Any]) -> dict[str, Any]:
         "swapRB": facts["swaprb"],
         "layout": section.get("layout", "NCHW"),
         "uint8": section.get("dtype") == "uint8",
-        "resize": (section["anchor"], section["pad"]) if letterbox else "stretch",
+        "resize": (section["resize"], section["anchor"], section["pad"]) if padded else "stretch",
     }
 
 
@@ -249,9 +249,9 @@ def _wanted(entry: dict[str, Any]) -> dict[str, Any]:
     given = entry["input"]
     resize = given["resize"]
     if resize.startswith("letterbox"):
-        resize = ("top-left", 114)
+        resize = ("letterbox", "top-left", 114)
     elif resize.startswith("pad bottom/right"):
-        resize = ("top-left", 0)
+        resize = ("pad", "top-left", 0)
     mean = given.get("mean", [255 * value for value in given.get("mean_rgb", [0, 0, 0])])
     return {
         "size_wh": given["size_wh"],

@@ -57,7 +57,7 @@ def tflite_detection(question: Question) -> Head | None:
 
 
 def boxes_with_labels(question: Question) -> Head | None:
-    """Boxes, and a class number for each: RT-DETR with its post-processing, torchvision, Open Model Zoo, MMDeploy."""
+    """Boxes, and a class number for each: RT-DETR with its post-processing, Open Model Zoo, MMDeploy."""
     labels = [spec for spec in question.outputs if is_integer(spec) and len(_long(spec)) <= 1]
     boxes = [spec for spec in question.outputs if _is_boxes(spec, 4, 5) and not is_integer(spec)]
     if len(labels) != 1 or len(boxes) != 1:
@@ -71,14 +71,15 @@ def boxes_with_labels(question: Question) -> Head | None:
     if len(scores) != 1:
         return None
     named["scores"] = scores[0].name
-    # DETR's kin keeps the batch axis, torchvision lists the boxes of one image; its class 0 is the background.
-    torchvision = len(boxes[0].shape) == 2
-    family, who = ("torchvision", "torchvision") if torchvision else ("rtdetr", "RT-DETR with its post-processing")
-    reason = f"outputs {describe(boxes[0])}, {describe(labels[0])} and {describe(scores[0])}: as {who} has them"
-    decoder: dict[str, Any] = {"name": "listed", **named, "corners": "xyxy", "unit": "pixels"}
-    if torchvision:
-        decoder["first_class"] = 1
-    return Head("ObjectDetection", reason, family, decoder, certain=not torchvision, outputs=_several(question, named))
+    if len(boxes[0].shape) == 2:
+        # Nothing to hold a decoder against was to be had.
+        reason = (
+            f"outputs {describe(boxes[0])}, {describe(labels[0])} and {describe(scores[0])}: as torchvision has them"
+        )
+        return Head("ObjectDetection", f"{reason}; there is no decoder for that", "unknown", certain=False)
+    reason = f"outputs {describe(boxes[0])}, {describe(labels[0])} and {describe(scores[0])}: as RT-DETR has them"
+    decoder = {"name": "listed", **named, "corners": "xyxy", "unit": "pixels"}
+    return Head("ObjectDetection", reason, "rtdetr", decoder, outputs=_several(question, named))
 
 
 def queries(question: Question) -> Head | None:
