@@ -73,10 +73,8 @@ def boxes_with_labels(question: Question) -> Head | None:
     named["scores"] = scores[0].name
     if len(boxes[0].shape) == 2:
         # Nothing to hold a decoder against was to be had.
-        reason = (
-            f"outputs {describe(boxes[0])}, {describe(labels[0])} and {describe(scores[0])}: as torchvision has them"
-        )
-        return Head("ObjectDetection", f"{reason}; there is no decoder for that", "unknown", certain=False)
+        reason = "boxes, labels and scores as torchvision lists them, which there is no decoder for"
+        return Head("ObjectDetection", reason, "unknown", certain=False)
     reason = f"outputs {describe(boxes[0])}, {describe(labels[0])} and {describe(scores[0])}: as RT-DETR has them"
     decoder = {"name": "listed", **named, "corners": "xyxy", "unit": "pixels"}
     return Head("ObjectDetection", reason, "rtdetr", decoder, outputs=_several(question, named))
