@@ -13,6 +13,7 @@ from aai.cli.options import never_asks, output_options
 from aai.cli.output import Output, size_text
 
 if TYPE_CHECKING:
+    from aai.check.golden import Replay
     from aai.convert.tensor_rt import Calibration, EngineVariant
     from aai.core.model_config import ModelConfig
 
@@ -63,10 +64,34 @@ def _to_onnx(config: ModelConfig, _settings: Settings, out: Output) -> None:
     from aai.convert.darknet import darknet_to_onnx
 
     variant = darknet_to_onnx(config)
-    out.document({"variant": variant.folder.name, "folder": str(variant.folder)})
+    tested = _replayed(variant)
+    out.document({"variant": variant.folder.name, "folder": str(variant.folder), **_test_document(tested)})
     out.ids([variant.folder.name])
     out.line(f"variant   {variant.folder.name}, in {variant.folder}")
+    _print_test(tested, out)
     out.hint(f"aai model predict {variant.folder} IMAGE")
+
+
+def _replayed(variant: ModelConfig) -> Replay | None:
+    """What the variant makes of the images with results that its model brings; None when it brings none."""
+    if not variant.golden_files:
+        return None
+    from aai.check.golden import replay
+
+    return replay(variant.folder)
+
+
+def _test_document(tested: Replay | None) -> dict[str, Any]:
+    return {"self_test": tested.as_dict()} if tested is not None else {}
+
+
+def _print_test(tested: Replay | None, out: Output) -> None:
+    if tested is None:
+        return
+    if tested.ok:
+        out.line(f"self-test {tested.cases} with the same results, on {tested.engine}")
+    for difference in tested.differences:
+        out.warn(f"the variant's results differ from the model's own: {difference}")
 
 
 def _to_tensor_rt(config: ModelConfig, settings: Settings, out: Output) -> None:
@@ -82,9 +107,10 @@ def _to_tensor_rt(config: ModelConfig, settings: Settings, out: Output) -> None:
     )
     with _Steps("tensor-rt", out) as progress:
         answer = build_engine(config, options, progress)
-    out.document(answer.as_dict())
+    tested = _replayed(answer.config)
+    out.document({**answer.as_dict(), **_test_document(tested)})
     out.ids([answer.key])
-    _print_engine(answer, out)
+    _print_engine(answer, tested, out)
 
 
 def _calibration(config: ModelConfig, folder: Path) -> Calibration:
@@ -97,7 +123,7 @@ def _calibration(config: ModelConfig, folder: Path) -> Calibration:
     return Calibration(tensors.digest(), tensors, len(tensors))
 
 
-def _print_engine(answer: EngineVariant, out: Output) -> None:
+def _print_engine(answer: EngineVariant, tested: Replay | None, out: Output) -> None:
     done = "from the cache" if answer.cached else "built"
     out.line(f"variant   {answer.key}, in {answer.config.folder}")
     out.line(f"engine    {size_text(answer.size_bytes)}, {answer.precision}, {done}")
@@ -106,6 +132,7 @@ def _print_engine(answer: EngineVariant, out: Output) -> None:
         out.line(f"differs   {answer.difference.share:.2%} of the range from the ONNX file, at most")
     for note in answer.notes:
         out.warn(note)
+    _print_test(tested, out)
     out.hint(f"aai model predict {answer.config.folder} IMAGE")
 
 

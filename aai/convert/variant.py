@@ -11,6 +11,7 @@ from typing import Any, Mapping
 from aai.core.fields import FILE_NAME, VARIANTS
 from aai.core.model_config import ModelConfig
 from aai.core.model_schema import SCHEMA
+from aai.core.paths import check_inside
 from aai.storage import translated
 
 _TAKEN_ALONG = ("label_file", "colors_file")
@@ -25,6 +26,8 @@ def write_variant(
     folder: Path | None = None,
 ) -> ModelConfig:
     """Writes `variants/<key>/` of a model, in place of one that is there; returns its configuration.
+
+    Labels, colours and the images with known results go along.
 
     Args:
         source: the model that was converted.
@@ -52,6 +55,9 @@ def write_variant(
                     shutil.copyfile(str(content), str(made / name))
             for field in _TAKEN_ALONG:
                 _take_along(source, document, field, made)
+            for name in source.golden_files:
+                (made / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(str(check_inside(source.folder, name)), str(made / name))
             ModelConfig(document, made).write()
             old = root / key
             if old.exists():

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aai.check.golden import replay
+from aai.cli.main import run
 from aai.convert.darknet import darknet_to_onnx
 from aai.core.configure import configure
 from aai.core.model_config import ModelConfig, load
@@ -58,6 +60,24 @@ def test_the_variant_is_whole_and_is_published_with_the_model(digits: ModelConfi
     document = json.loads((variant.folder / "alwaysai.model.json").read_text())
     assert document["model_parameters"]["framework_type"] == "onnx" and "told" not in document["aai"]
     assert build(digits).summary["variants"] == "default, onnx"
+
+
+def test_the_variant_brings_the_known_results_along_and_repeats_them(
+    digits: ModelConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["model", "check", str(digits.folder), "--golden", str(SCENE), "--no-sheet"]) == 0
+    capsys.readouterr()
+    assert run(["model", "convert", str(digits.folder), "--to", "onnx", "--json"]) == 0
+    tested = json.loads(capsys.readouterr().out)["self_test"]
+    assert (tested["ok"], tested["cases"], tested["differences"]) == (True, 1, [])
+    variant = load(digits.folder / "variants" / "onnx")
+    assert all((variant.folder / name).is_file() for name in variant.golden_files) and variant.golden_files
+    # A variant that answers otherwise is told.
+    kept = variant.folder / variant.golden_files[0]
+    document = json.loads(kept.read_text())
+    document["cases"][0]["predictions"][0]["index"] += 1
+    kept.write_text(json.dumps(document))
+    assert not replay(variant.folder).ok
 
 
 def test_a_second_conversion_replaces_the_first_and_leaves_nothing_else(digits: ModelConfig) -> None:
