@@ -103,12 +103,12 @@ def usable_python(trouble: str = "") -> str:
 
 
 def searched() -> tuple[Found, ...]:
-    """What each Python said that was asked, in order; asked once in a process, until one can be used."""
-    return _searched(os.environ.get(SETTING, ""), os.environ.get("PATH", ""))
+    """What each Python said that was asked, in order, until one can be used; asked once where nothing is set anew."""
+    return _searched(os.environ.get(SETTING, ""), os.environ.get("PATH", ""), os.environ.get("PYTHONPATH", ""))
 
 
 @functools.lru_cache(maxsize=8)
-def _searched(setting: str, path: str) -> tuple[Found, ...]:
+def _searched(setting: str, path: str, modules: str) -> tuple[Found, ...]:
     found: list[Found] = []
     for python in _candidates(setting, path):
         found.append(_asked(python))

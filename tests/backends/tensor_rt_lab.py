@@ -68,22 +68,30 @@ class Machine:
         version: "8_2", "8_5", "10" or "11".
         place: "in process" or "worker".
         folder: for its files.
+        shims: see `make_shims`; of all machines of the version, so that its Python is asked once for its TensorRT.
     """
 
-    def __init__(self, version: str, place: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, version: str, place: str, folder: Path, shims: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.version, self.place, self.folder = version, place, folder
         self._patch = monkeypatch
         self._report = folder / "gpu-report"
-        shims = make_shims(folder / "shims", version)
-        if place == "in process":
+        self._use(shims)
+
+    def _use(self, shims: Path) -> None:
+        if self.place == "in process":
             for path in (FAKES, shims):
-                monkeypatch.syspath_prepend(str(path))
+                self._patch.syspath_prepend(str(path))
             forget_fakes()
         else:
-            monkeypatch.setenv("AAI_TENSORRT_PYTHON", sys.executable)
-            monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(shims), str(FAKES)]))
-            monkeypatch.setenv("FAKE_GPU_REPORT", str(self._report))
-        _forget_searches()
+            self._patch.setenv("AAI_TENSORRT_PYTHON", sys.executable)
+            self._patch.setenv("PYTHONPATH", os.pathsep.join([str(shims), str(FAKES)]))
+            self._patch.setenv("FAKE_GPU_REPORT", str(self._report))
+
+    def install(self, tensorrt: str) -> None:
+        """Puts a module of this text in the place of the fake TensorRT."""
+        shims = make_shims(self.folder / "shims", self.version)
+        (shims / "tensorrt.py").write_text(tensorrt)
+        self._use(shims)
 
     @property
     def trt(self) -> Any:
@@ -149,18 +157,18 @@ def forget_fakes() -> None:
             del sys.modules[name]
 
 
-def _forget_searches() -> None:
-    from aai_backends import _tensor_rt_python
-
-    _tensor_rt_python._searched.cache_clear()
+@pytest.fixture(name="shims", scope="session")
+def fixture_shims(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The shims of each version."""
+    folder = tmp_path_factory.mktemp("shims")
+    return {version: make_shims(folder / version, version) for version in VERSIONS}
 
 
 @pytest.fixture(name="machine_of")
-def fixture_machine_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def fixture_machine_of(tmp_path: Path, shims: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Makes the machine of a test: machine_of(version, place)."""
-    yield lambda version, place: Machine(version, place, tmp_path, monkeypatch)
+    yield lambda version, place: Machine(version, place, tmp_path, shims[version], monkeypatch)
     forget_fakes()
-    _forget_searches()
 
 
 def running(pid: int) -> bool:

@@ -24,7 +24,16 @@ from aai_backends import _tensor_rt_remote as remote
 from aai_backends._tensor_rt_pipe import Unreadable, laid_out, packed, taken
 from aai_backends._tensor_rt_process import Worker
 from aai_backends.tensor_rt import TensorRtBackend
-from tests.backends.tensor_rt_lab import IMAGE, Machine, answer, batched, fixture_machine_of, network, running  # noqa: F401
+from tests.backends.tensor_rt_lab import (  # noqa: F401
+    IMAGE,
+    Machine,
+    answer,
+    batched,
+    fixture_machine_of,
+    fixture_shims,
+    network,
+    running,
+)
 
 BACKENDS = Path(remote.__file__).parent
 IN_WORKER = ("_tensor_rt_worker", "_tensor_rt_pipe", "_tensor_rt_session", "_tensor_rt_io", "_tensor_rt_build")
@@ -67,7 +76,7 @@ def test_what_runs_in_the_worker_is_python_3_6_and_needs_numpy_and_tensorrt_alon
 
 
 def test_the_worker_sees_neither_the_folder_that_it_lies_in_nor_our_package(machine: Machine) -> None:
-    (machine.folder / "shims/tensorrt.py").write_text(
+    machine.install(
         "import sys\n"
         f"assert {str(BACKENDS)!r} not in sys.path, sys.path\n"
         "assert 'aai' not in sys.modules, sorted(sys.modules)\n"
