@@ -1,9 +1,8 @@
 """What follows from the scores of several pre-processings: the configured one is right, another one is, or it is open.
 
-The rule, which was fixed before it was measured on any model: another pre-processing takes the place of the configured
-one only if its mean score over the photos is higher by a margin, if drawing the photos anew (bootstrap, Efron 1979)
-gives it the higher mean in 9 of 10 draws, and if it gives another outcome at all. Whatever falls short of that is open,
-and the configured one stays.
+The rule: another pre-processing takes the place of the configured one only if its mean score over the photos is higher
+by a margin, if drawing the photos anew (bootstrap, Efron 1979) gives it the higher mean in 9 of 10 draws, and if it
+gives another outcome at all. Whatever falls short of that is open, and the configured one stays.
 """
 
 from __future__ import annotations
