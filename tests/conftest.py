@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Iterator
 
 import pytest
 
@@ -26,14 +27,22 @@ def zoo() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_developer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No setting, registry or store of the developer is read or written, by fixtures of a whole module either."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        for name in list(os.environ):
+            if name.startswith(("AAI_", "XDG_")) and name != "AAI_ZOO":
+                patch.delenv(name)
+        # The tests of it take this away; the others would start a process for each model that they load.
+        patch.setenv("AAI_TRIAL", "never")
+        yield
+
+
 @pytest.fixture(autouse=True)
-def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home for each test, so that no setting, registry or store of the developer is read or written."""
+def own_home(no_developer: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home for each test."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
-    for name in list(os.environ):
-        if name.startswith(("AAI_", "XDG_")) and name != "AAI_ZOO":
-            monkeypatch.delenv(name)
-    # The tests of it take this away; the others would start a process for each model that they load.
-    monkeypatch.setenv("AAI_TRIAL", "never")
     return home

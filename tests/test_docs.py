@@ -103,6 +103,7 @@ def test_a_command_or_flag_that_is_not_there_is_found() -> None:
             _check_call(next(_commands(line)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", RUN, ids=_name)
 def test_the_commands_of_a_page_print_what_it_shows(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     page = path.read_text(encoding="utf-8")
@@ -135,6 +136,7 @@ def _digits(folder: Path) -> Path:
     return binaries
 
 
+@pytest.mark.slow
 def test_the_script_for_ci_publishes_and_says_what(tmp_path: Path) -> None:
     folder = tmp_path / "ci"
     binaries = _digits(folder)

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+# The README's commands, which are run with the quick tests, go the same way; here the results are held against the zoo.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -27,6 +27,7 @@ class Gallery:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._vectors: dict[Hashable, deque[Array]] = {}
+        self._count = 0
         self._limit, self._drop = PER_ID, "oldest"
         self._table: tuple[Array, Array, list[Hashable]] | None = None
 
@@ -60,13 +61,14 @@ class Gallery:
                     "gallery",
                     "clear_gallery() when the model is changed",
                 )
-            if len(vectors) < self._limit and sum(map(len, self._vectors.values())) >= MOST:
+            if len(vectors) < self._limit and self._count >= MOST:
                 raise UsageError(
                     f"the gallery is full: it has {MOST:,} features",
                     "gallery",
                     "remove_from_gallery(id) for those that are gone, or set_per_id_gallery_limit(count=...)",
                 )
             vectors.append(vector)
+            self._count += 1
             self._trim(vectors)
             self._vectors[name] = vectors
             self._table = None
@@ -74,13 +76,14 @@ class Gallery:
     def remove(self, name: Hashable) -> None:
         """Forgets an id; one that is not there is forgotten already."""
         with self._lock:
-            self._vectors.pop(name, None)
+            self._count -= len(self._vectors.pop(name, ()))
             self._table = None
 
     def clear(self) -> None:
         """Forgets all."""
         with self._lock:
             self._vectors.clear()
+            self._count = 0
             self._table = None
 
     def sizes(self) -> dict[Hashable, int]:
@@ -119,6 +122,7 @@ class Gallery:
 
     def _trim(self, vectors: deque[Array]) -> None:
         while len(vectors) > self._limit:
+            self._count -= 1
             if self._drop == "oldest":
                 vectors.popleft()
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from aai.check.datasets import read_labels
-from aai.check.report import Request
+from aai.check.report import Report, Request
 from aai.check.run import check_model
 from aai.check.sheet import MOST_TILES, arranged
 from aai.core.configure import configure
@@ -28,8 +29,21 @@ def cuts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return photos(tmp_path_factory.mktemp("photos") / "few", 4)
+
+
+@pytest.fixture(scope="module")
 def labels(cuts: Path) -> Path:
     return coco_labels(cuts.parent / "labels.json", 12)
+
+
+@pytest.fixture(scope="module")
+def by_labels(tmp_path_factory: pytest.TempPathFactory, cuts: Path, labels: Path) -> tuple[Path, Report]:
+    """A model with a wrong factor, tuned by labelled photos, with kept results; and the report of that."""
+    folder = digits_folder(tmp_path_factory.mktemp("tuned") / "digits", scalefactor=1)
+    request = Request(folder, images=cuts, labels=labels, tune=True, golden=(SCENE,), threads=1)
+    return folder, check_model(request)
 
 
 def test_a_sound_model_raises_no_doubt(tmp_path: Path, cuts: Path) -> None:
@@ -65,21 +79,24 @@ def test_tuning_confirms_what_is_right_and_writes_the_evidence(tmp_path: Path, c
     assert not [finding for finding in validate(folder)[1] if finding.level == "error"]
 
 
-def test_tuning_twice_gives_the_same_bytes(tmp_path: Path) -> None:
-    folder, four = digits_folder(tmp_path / "digits"), photos(tmp_path / "four", 4)
-    check_model(Request(folder, images=four, tune=True, threads=1))
+def test_tuning_twice_gives_the_same_bytes(tmp_path: Path, few: Path) -> None:
+    folder = digits_folder(tmp_path / "digits")
+    check_model(Request(folder, images=few, tune=True, threads=1))
     first = (folder / "alwaysai.model.json").read_bytes()
-    check_model(Request(folder, images=four, tune=True, threads=1))
+    check_model(Request(folder, images=few, tune=True, threads=1))
     assert (folder / "alwaysai.model.json").read_bytes() == first
 
 
 @pytest.mark.parametrize("labelled", [False, True], ids=["photos", "labelled photos"])
 def test_a_wrong_factor_is_found_and_a_later_configure_keeps_the_right_one(
-    tmp_path: Path, cuts: Path, labels: Path, labelled: bool
+    tmp_path: Path, few: Path, by_labels: tuple[Path, Report], labelled: bool
 ) -> None:
-    folder = digits_folder(tmp_path / "digits", scalefactor=1)
-    request = Request(folder, images=cuts, labels=labels if labelled else None, tune=True, threads=1)
-    report = check_model(request)
+    folder = tmp_path / "digits"
+    if labelled:
+        shutil.copytree(by_labels[0], folder)
+        report = by_labels[1]
+    else:
+        report = check_model(Request(digits_folder(folder, scalefactor=1), images=few, tune=True, threads=1))
     assert report.evidence is not None and report.evidence.verdict.kind == "changed"
     assert report.doubts == [] and report.ok
     assert load(folder).parameters["scalefactor"] == pytest.approx(1 / 255)
@@ -88,9 +105,8 @@ def test_a_wrong_factor_is_found_and_a_later_configure_keeps_the_right_one(
     assert load(folder).aai["preprocessing_proof"]["verdict"] == "changed"
 
 
-def test_labelled_photos_are_chosen_on_and_reported_on_by_halves(tmp_path: Path, cuts: Path, labels: Path) -> None:
-    folder = digits_folder(tmp_path / "digits", scalefactor=1)
-    report = check_model(Request(folder, images=cuts, labels=labels, tune=True, threads=1))
+def test_labelled_photos_are_chosen_on_and_reported_on_by_halves(by_labels: tuple[Path, Report]) -> None:
+    folder, report = by_labels
     proof = load(folder).aai["preprocessing_proof"]
     assert (len(proof["images"]), len(proof["held_out_images"])) == (6, 6)
     assert not set(proof["images"]) & set(proof["held_out_images"])
@@ -142,18 +158,18 @@ def test_an_interrupted_search_leaves_the_file_as_it_is(tmp_path: Path, cuts: Pa
     assert (folder / "alwaysai.model.json").read_bytes() == before
 
 
-def test_a_dry_run_writes_nothing(tmp_path: Path, cuts: Path) -> None:
+def test_a_dry_run_writes_nothing(tmp_path: Path, few: Path) -> None:
     folder = digits_folder(tmp_path / "digits", scalefactor=1)
     before = (folder / "alwaysai.model.json").read_bytes()
-    report = check_model(Request(folder, images=cuts, tune=True, threads=1, write=False))
+    report = check_model(Request(folder, images=few, tune=True, threads=1, write=False))
     assert report.evidence is not None and report.evidence.verdict.kind == "changed"
     assert (folder / "alwaysai.model.json").read_bytes() == before
 
 
-def test_progress_counts_up_to_its_total(tmp_path: Path, cuts: Path) -> None:
+def test_progress_counts_up_to_its_total(tmp_path: Path, few: Path) -> None:
     told: list[tuple[int, int]] = []
     folder = digits_folder(tmp_path / "digits")
-    check_model(Request(folder, images=cuts, tune=True, threads=1), lambda *now: told.append(now))
+    check_model(Request(folder, images=few, tune=True, threads=1), lambda *now: told.append(now))
     assert [done for done, _ in told] == list(range(1, len(told) + 1))
     assert told[-1][0] == told[-1][1]
 
@@ -252,8 +268,6 @@ def test_the_labelled_set_of_the_lab_is_what_is_on_its_photos(cuts: Path, labels
             assert mark.box_xyxy[0] >= 0 and mark.box_xyxy[2] <= sizes[item.path][1]
 
 
-def test_every_value_of_a_report_is_json(tmp_path: Path, cuts: Path, labels: Path) -> None:
-    folder = digits_folder(tmp_path / "digits")
-    request = Request(folder, images=cuts, labels=labels, tune=True, golden=(SCENE,), threads=1)
-    document: dict[str, Any] = check_model(request).as_dict()
+def test_every_value_of_a_report_is_json(by_labels: tuple[Path, Report]) -> None:
+    document: dict[str, Any] = by_labels[1].as_dict()
     assert json.loads(json.dumps(document, allow_nan=False)) == document

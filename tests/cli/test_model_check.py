@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,22 @@ from tests.check.lab import SCENE, coco_labels, digits_folder, photos
 from tests.vision.models import classes_folder
 
 
-@pytest.fixture()
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the digits detector in `digits`, wrongly configured in `wrong`, and four photos in `photos`."""
-    monkeypatch.setenv("AAI_TRIAL", "never")
-    monkeypatch.chdir(tmp_path)
-    digits_folder(tmp_path / "digits")
-    digits_folder(tmp_path / "wrong", scalefactor=1)
-    photos(tmp_path / "photos", 4)
-    return tmp_path
+    folder = tmp_path_factory.mktemp("material")
+    digits_folder(folder / "digits")
+    digits_folder(folder / "wrong", scalefactor=1)
+    photos(folder / "photos", 4)
+    return folder
+
+
+@pytest.fixture()
+def work(tmp_path: Path, material: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder: a copy of `material`."""
+    shutil.copytree(material, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
 
 
 def test_a_check_says_what_was_found_and_where_the_sheet_is(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
