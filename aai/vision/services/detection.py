@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Sequence
 
 import numpy as np
 
+from aai.errors import UsageError
 from aai.vision.boxes import nms
 from aai.vision.decode.candidates import Request
 from aai.vision.decode.detection import detection_decoder
@@ -15,7 +16,7 @@ from aai.vision.draw import markup_image
 from aai.vision.image import as_bgr
 from aai.vision.labels import LabelMap
 from aai.vision.results import ObjectDetectionResults
-from aai.vision.services.service import Service, check_share
+from aai.vision.services.service import Service, check_share, parts_of_hook
 
 if TYPE_CHECKING:
     from aai.vision.decode.candidates import Candidates
@@ -90,6 +91,12 @@ class ObjectDetection(Service):
                     confidence_level=confidence_level,
                     overlap_threshold=overlap_threshold,
                 )
+                if not isinstance(given, (tuple, list)) or len(given) != len(frames):
+                    raise UsageError(
+                        f"post_process_batch returned no list of {len(frames)}",
+                        "post_process_batch",
+                        "return (boxes, confidences, indexes) for each image",
+                    )
                 return [self._of_hook(triple, frame, started) for triple, frame in zip(given, frames)]
             results = []
             for (outputs, placement), frame in zip(runs, frames):
@@ -139,12 +146,21 @@ class ObjectDetection(Service):
         )
 
     def _of_hook(self, given: Any, frame: Array, started: float) -> ObjectDetectionResults:
-        boxes, scores, class_ids = given
-        order = np.argsort(-np.asarray(scores, np.float32), kind="stable")
+        parts = parts_of_hook(given, "boxes", "confidences", "indexes")
+        boxes, scores = np.asarray(parts[0], np.float32), np.asarray(parts[1], np.float32).reshape(-1)
+        class_ids = np.asarray(parts[2], np.int64).reshape(-1)
+        if boxes.size != 4 * len(scores) or len(class_ids) != len(scores):
+            raise UsageError(
+                f"post_process returned boxes of shape {boxes.shape}, {len(scores)} confidences and "
+                f"{len(class_ids)} indexes",
+                "post_process",
+                "return (N, 4) boxes, N confidences and N indexes",
+            )
+        order = np.argsort(-scores, kind="stable")
         return ObjectDetectionResults(
-            np.asarray(boxes, np.float32).reshape(-1, 4)[order],
-            np.asarray(scores, np.float32)[order],
-            np.asarray(class_ids, np.int64)[order],
+            boxes.reshape(-1, 4)[order],
+            scores[order],
+            class_ids[order],
             LabelMap(self._labels),
             time.perf_counter() - started,
             frame,

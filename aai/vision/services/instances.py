@@ -16,7 +16,7 @@ from aai.vision.labels import LabelMap
 from aai.vision.masks import Cutout, cut_out, overlay
 from aai.vision.results import InstanceSegmentationPrediction, InstanceSegmentationResults
 from aai.vision.services.detection import best_candidates
-from aai.vision.services.service import Service, check_share
+from aai.vision.services.service import Service, check_share, parts_of_hook
 
 if TYPE_CHECKING:
     from aai.vision.decode.yolo_seg import Instances
@@ -121,7 +121,7 @@ class InstanceSegmentation(Service):
         )
 
     def _of_hook(self, given: Any, frame: Array, started: float) -> InstanceSegmentationResults:
-        boxes, scores, class_ids, masks = given
+        boxes, scores, class_ids, masks = parts_of_hook(given, "boxes", "confidences", "indexes", "masks")
         scores = np.asarray(scores, np.float32).reshape(-1)
         if len(masks) != len(scores) or any(np.shape(mask) != frame.shape[:2] for mask in masks):
             raise UsageError(

@@ -13,7 +13,7 @@ from aai.vision.decode.pose import pose_decoder
 from aai.vision.image import as_bgr
 from aai.vision.results import PoseEstimationResults
 from aai.vision.services.detection import best_candidates
-from aai.vision.services.service import Service, check_share
+from aai.vision.services.service import Service, check_share, parts_of_hook
 from aai.vision.skeletons import names_of
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _placed(found: Bodies, placement: Placement, level: float) -> Array:
 
 
 def _of_hook(given: Any, frame: Array, started: float) -> PoseEstimationResults:
-    points, scores = given
+    points, scores = parts_of_hook(given, "points", "scores")
     points, scores = np.asarray(points, np.float32), np.asarray(scores, np.float32).reshape(-1)
     if points.ndim != 3 or points.shape[2] != 3 or len(points) != len(scores):
         raise UsageError(

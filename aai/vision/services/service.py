@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -263,7 +264,8 @@ class Service:
         """
         backend = self._loaded()
         tensor, placement = self._tensor(image)
-        return one_by_one(backend, self._input, tensor), placement
+        with _blaming("pre_process" if self._pre_process else ""):
+            return one_by_one(backend, self._input, tensor), placement
 
     def _outputs_of_batch(self, images: Sequence[Array]) -> list[tuple[Outputs, Placement]]:
         """`_outputs` for several frames, in as few runs as the network's batch axis allows; the arrays are copies."""
@@ -279,7 +281,15 @@ class Service:
                 tensor, placement = self._tensor(image)
                 tensors.append(tensor[0].copy())
                 placements.append(placement)
-        return list(zip(infer_batch(backend, self._input, np.asarray(tensors)), placements))
+        with _blaming("pre_process_batch" if self._pre_process_batch else "pre_process" if self._pre_process else ""):
+            outputs = infer_batch(backend, self._input, np.asarray(tensors))
+        if len(outputs) != len(images):
+            raise UsageError(
+                f"pre_process_batch returned {len(outputs)} tensors for {len(images)} images",
+                "pre_process_batch",
+                "return one for each image",
+            )
+        return list(zip(outputs, placements))
 
     def _tensor(self, image: Array) -> tuple[Array, Placement]:
         if self._pre_process is None:
@@ -298,6 +308,37 @@ class Service:
                 f"call load() first: {type(self).__name__}(...).load()",
             )
         return self._backend
+
+
+@contextmanager
+def _blaming(hook: str) -> Iterator[None]:
+    """Has the engine's refusal of a tensor name the hook that made it; "" for none."""
+    try:
+        yield
+    except AaiError as error:
+        if not hook:
+            raise
+        raise UsageError(error.what, hook, "return the tensor that the network takes") from error
+
+
+def parts_of_hook(given: Any, *names: str) -> tuple[Any, ...]:
+    """What a post_process hook returned, taken apart.
+
+    Args:
+        given: what it returned.
+        names: of the parts, in order.
+
+    Raises:
+        UsageError: it is not that many parts.
+    """
+    if not isinstance(given, (tuple, list)) or len(given) != len(names):
+        some = f"{len(given)} parts" if isinstance(given, (tuple, list)) else f"a {type(given).__name__}"
+        raise UsageError(
+            f"post_process returned {some}, where {len(names)} parts belong",
+            "post_process",
+            f"return ({', '.join(names)})",
+        )
+    return tuple(given)
 
 
 def check_share(name: str, value: float) -> None:
