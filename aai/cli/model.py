@@ -64,10 +64,14 @@ def validate(folder: str, loads: bool, engine: str | None, out: Output) -> int:
     from aai.core.validate import validate as validate_folder
 
     config, findings = validate_folder(Path(folder))
-    loaded = None
+    loaded, absent = None, None
     if loads and not any(finding.level == "error" for finding in findings):
-        loaded, more = _load_once(config, engine)
-        findings.extend(more)
+        try:
+            loaded, more = _load_once(config, engine)
+            findings.extend(more)
+        except BackendUnavailable as error:
+            # What was found without the runtime is told first.
+            absent = error
     errors = sum(f.level == "error" for f in findings)
     document = {"id": config.id, "ok": not errors, "findings": [f.as_dict() for f in findings]}
     out.document({**document, "load": loaded} if loads else document)
@@ -80,6 +84,8 @@ def validate(folder: str, loads: bool, engine: str | None, out: Output) -> int:
     if loaded:
         times = f"loaded in {loaded['load_s']:.2f} s, first run {1000 * loaded['run_s']:.1f} ms"
         out.line(f"{loaded['engine']}, {loaded['accelerator']}: {times}")
+    if absent is not None:
+        raise absent
     return 1 if errors else 0
 
 
@@ -237,7 +243,7 @@ def predict(
     out.document(document)
     for result in document["results"]:
         out.line(f"{result['image']}: {result['width']}x{result['height']}, {1000 * result['duration_s']:.1f} ms")
-        print_predictions(out, result)
+        print_predictions(out, result, confidence)
         for name, what in (("saved", "annotated"), ("class_map", "class of each pixel")):
             if name in result:
                 out.note(f"{what}: {result[name]}")

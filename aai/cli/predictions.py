@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     Rows = Sequence[dict[str, Any]]
 
 
-def print_predictions(out: Output, result: dict[str, Any]) -> None:
-    """The predictions of one picture, as `predict` lists them."""
+def print_predictions(out: Output, result: dict[str, Any], least: float) -> None:
+    """The predictions of one picture, as `predict` lists them; `least` is the confidence that was asked for."""
     found: Rows = result["predictions"]
     if "embedding" in result:
         _print_matches(out, found)
     elif not found:
-        out.line("nothing found")
+        out.line(f"nothing found with a confidence of {least:g} or more (--confidence)")
     elif "fraction" in found[0]:
         out.table(["LABEL", "SHARE"], [[p["label"], f"{p['fraction']:.1%}"] for p in found])
     elif "key_points" in found[0]:

@@ -17,7 +17,6 @@ import numpy as np
 
 from aai.core.model_config import ModelConfig
 from aai.errors import AaiError
-from aai.vision.predict import service_for
 
 _SIDE = 64
 """Pixels of the picture."""
@@ -38,6 +37,9 @@ def main() -> None:
 
 
 def _tried(request: Mapping[str, Any], write: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
+    # Not above: where OpenCV is missing this is the first to say so, and the caller is to hear it.
+    from aai.vision.predict import service_for
+
     write({"stage": "loading"})
     started = time.perf_counter()
     service = service_for(ModelConfig(request["document"], Path(request["folder"])))

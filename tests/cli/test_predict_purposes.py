@@ -38,7 +38,7 @@ def test_key_points_of_bodies_and_no_missing_ones(tmp_path: Path, capsys: pytest
     assert lines[1].split() == ["1", "0.75", "Nose", "40", "20", "0.90"]
     assert len(lines) == 3
     out, _ = predict(capsys, movenet_folder(tmp_path / "m"), tmp_path, "--confidence", "0.9")
-    assert out.splitlines()[1:] == ["nothing found"]
+    assert out.splitlines()[1:] == ["nothing found with a confidence of 0.9 or more (--confidence)"]
 
 
 def test_objects_with_the_pixels_of_their_masks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from aai import ObjectDetection
 from aai.cli.main import run
 from aai.core.model_config import load
-from aai.errors import AaiError, BadWeights, UsageError
+from aai.errors import AaiError, BackendUnavailable, BadWeights, UsageError
 from aai.vision import trial
 from tests.model_maker import node, onnx_bytes, value_info
 from tests.vision.models import _int as whole
@@ -62,6 +62,12 @@ def _vendor(folder: Path, monkeypatch: pytest.MonkeyPatch, loading: str = "0", r
     monkeypatch.delitem(sys.modules, "acme_net", raising=False)
 
 
+def _without_opencv(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker finds no OpenCV."""
+    (folder / "cv2.py").write_text("raise ImportError('No module named cv2')\n")
+    monkeypatch.syspath_prepend(str(folder))
+
+
 def _site(tmp_path: Path) -> Path:
     (tmp_path / "site").mkdir()
     return tmp_path / "site"
@@ -77,8 +83,15 @@ def test_a_runtime_that_dies_is_an_error_message(
         detector.load("ACME_RT")
     assert "net.onnx" in str(caught.value.where) or "model" in str(caught.value.where)
     assert "take another engine (ONNX_RT" in str(caught.value.fix)
-    assert not list(trials.glob("*")) if trials.exists() else True
-    assert detector.load("ACME_RT", fallback=True).engine.startswith("onnxruntime")
+    assert not trials.exists()
+
+
+def test_where_it_is_allowed_the_next_engine_is_taken_for_one_that_dies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _vendor(_site(tmp_path), monkeypatch, *DIES["loading"])
+    detector = ObjectDetection(ssd_folder(tmp_path / "m")).load("ACME_RT", fallback=True)
+    assert detector.engine.startswith("onnxruntime")
     assert "ACME_RT can't run it: the runtime died" in detector.engine_reason
 
 
@@ -116,7 +129,7 @@ def test_the_first_load_alone_pays_until_the_file_or_the_engine_changes(
     assert tried == ["ONNX_RT", "DNN", "ONNX_RT"]
 
 
-@pytest.mark.parametrize(("setting", "count"), [("never", 0), ("always", 2), ("first", 1)])
+@pytest.mark.parametrize(("setting", "count"), [("never", 0), ("always", 2)])
 def test_the_setting_says_when_trials_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, count: int
 ) -> None:
@@ -171,6 +184,13 @@ def test_a_worker_that_can_t_be_started_is_no_death_of_the_runtime(
     assert ObjectDetection(folder).load().engine
 
 
+def test_a_worker_without_opencv_names_the_install_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _without_opencv(_site(tmp_path), monkeypatch)
+    with pytest.raises(BackendUnavailable, match="OpenCV is needed") as caught:
+        trial.try_model(load(ssd_folder(tmp_path / "m")))
+    assert caught.value.fix == "pip install 'aai[cpu]'"
+
+
 def test_a_trial_tells_engine_times_and_outputs(tmp_path: Path) -> None:
     found = trial.try_model(load(ssd_folder(tmp_path / "m")), accelerator="CPU", threads=1)
     assert found["engine"].startswith("onnxruntime")
@@ -195,6 +215,21 @@ def test_validate_load_says_that_the_model_loads_or_why_not(
     document = json.loads(capsys.readouterr().out)
     assert document["load"] is None and not document["ok"]
     assert "signal 6" in document["findings"][-1]["what"]
+
+
+def test_validate_load_tells_what_it_found_before_it_says_that_the_runtime_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(ssd_folder(tmp_path / "m", labels=""))
+    _without_opencv(_site(tmp_path), monkeypatch)
+    assert run(["model", "validate", folder, "--load"]) == 6
+    printed = capsys.readouterr()
+    assert "there is no label file" in printed.out
+    assert "pip install 'aai[cpu]'" in printed.err
+    assert run(["model", "validate", folder, "--load", "--json"]) == 6
+    printed = capsys.readouterr()
+    assert len(json.loads(printed.out)["findings"]) == 1
+    assert json.loads(printed.err)["error"]["code"] == "runtime_missing"
 
 
 IMAGE = [1, 3, 32, 32]
