@@ -112,21 +112,33 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE))
-def test_a_hostile_cfg_is_an_error_and_not_a_crash(tmp_path: Path, name: str) -> None:
-    folder = darknet_folder(tmp_path, cfg=HOSTILE[name])
-    code = (
-        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'backends')!r}]\n"
-        "from pathlib import Path; import numpy as np\n"
-        "from aai.errors import AaiError; from aai.ports import *; from aai_backends.darknet import DarknetBackend\n"
-        f"files = ModelFiles(Path({str(folder / 'yolo.weights')!r}), Path({str(folder / 'yolo.cfg')!r}))\n"
-        "try:\n"
-        "    network = DarknetBackend(files, LoadOptions(threads=1))\n"
-        "    network.infer({'': np.zeros((1, 3, 32, 64), np.float32)})\n"
-        "except AaiError: pass\n"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+_LOADER = """
+import sys; sys.path[:0] = {paths!r}
+from pathlib import Path
+import numpy as np
+from aai.errors import AaiError
+from aai.ports import LoadOptions, ModelFiles
+from aai_backends.darknet import DarknetBackend
+for name in {names!r}:
+    print(name, flush=True)
+    folder = Path(sys.argv[1]) / name
+    try:
+        network = DarknetBackend(ModelFiles(folder / "yolo.weights", folder / "yolo.cfg"), LoadOptions(threads=1))
+        network.infer({{"": np.zeros((1, 3, 32, 64), np.float32)}})
+    except AaiError:
+        pass
+"""
+
+
+def test_a_hostile_cfg_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
+    """All in one process, which says the name of each first: of a crash the last one is the cause."""
+    for name, cfg in HOSTILE.items():
+        darknet_folder(tmp_path / name, cfg=cfg)
+    code = _LOADER.format(paths=[str(ROOT), str(ROOT / "backends")], names=sorted(HOSTILE))
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert answer.returncode == 0, answer.stderr[-2000:]
+    assert answer.stdout.splitlines() == sorted(HOSTILE), answer.stderr[-2000:]
 
 
 def test_a_sound_number_of_groups_is_no_fault(tmp_path: Path) -> None:

@@ -322,7 +322,7 @@ def test_a_tensorrt_whose_own_libraries_are_missing_is_told(machine_of: Any, mon
     head=st.sampled_from([b"", b"ftrt", b"\x10\0\0\0{", b"\xff\xff\xff\x7f{", b"\x04\0\0\0{}  ftrt", bytes(8)]),
     tail=st.binary(max_size=64),
 )
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_where_a_plan_starts_is_found_or_refused_whatever_the_bytes(head: bytes, tail: bytes, tmp_path: Path) -> None:
     path = tmp_path / "any.engine"
     path.write_bytes(head + tail)

@@ -106,7 +106,7 @@ def test_a_small_picture_is_kept_without_loss(tmp_path: Path) -> None:
 
 def test_a_large_photo_is_made_small(tmp_path: Path) -> None:
     scene = read_image(SCENE)
-    large = np.repeat(np.repeat(scene, 5, axis=0), 5, axis=1)
+    large = np.repeat(np.repeat(scene, 3, axis=0), 3, axis=1)
     noise = np.random.default_rng(0).integers(0, 40, large.shape).astype(np.uint8)
     path = write_image(tmp_path / "large.jpg", np.minimum(large, 215) + noise)
     folder = kept(digits_folder(tmp_path / "digits"), path)

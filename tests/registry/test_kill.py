@@ -104,7 +104,7 @@ print(f"killed {{killed}} times, {{done + 1}} versions")
 """
 
 
-@pytest.mark.parametrize(("way", "seed"), [("each call", 0), ("random", 1)])
+@pytest.mark.parametrize(("way", "seed"), [("each call", 0), pytest.param("random", 1, marks=pytest.mark.slow)])
 def test_a_killed_publisher_leaves_the_registry_as_before_or_after(tmp_path: Path, way: str, seed: int) -> None:
     code = _DRIVER.format(paths=[str(ROOT), str(Path(__file__).parent)])
     answer = subprocess.run(

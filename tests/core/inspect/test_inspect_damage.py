@@ -22,7 +22,7 @@ SOON_S = 2.0
 READERS = sorted(seeds())
 EVERY = [data for group in seeds().values() for data in (seed.data for seed in group)]
 
-quickly = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quickly = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def survives(seed: Seed, data: bytes, folder: Path) -> Inspection | None:

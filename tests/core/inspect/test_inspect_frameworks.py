@@ -28,7 +28,7 @@ from tests.core.inspect.test_inspect_torch7 import network, serialised
 
 FRAMEWORKS = ("caffe", "tensorflow", "dldt", "enet")
 STRUCTURES = (".prototxt", ".pbtxt", ".xml")
-quickly = settings(max_examples=100, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quickly = settings(deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 SMALL: dict[str, dict[str, bytes]] = {
     "caffe": {

@@ -23,7 +23,7 @@ from tests.core.inspect.test_inspect_kinds import CONTENTS
 from tests.model_maker import CFG, detector_bytes, number, onnx_bytes, part, tensor, value_info, weights_bytes
 from tests.model_maker import varint as write_varint
 
-quickly = settings(max_examples=150, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quickly = settings(deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 SEEDS = [
     detector_bytes(),
@@ -199,7 +199,7 @@ def test_cut_files_of_every_kind_are_read_or_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_many_files_is_looked_through_soon(tmp_path: Path) -> None:
-    for count in range(6000):
+    for count in range(2500):
         (tmp_path / f"{count:05}.txt").write_bytes(b"")
     (tmp_path / "z.onnx").write_bytes(detector_bytes())
     survives(lambda folder: find_files(folder, {}), tmp_path)
