@@ -23,9 +23,9 @@ _READERS = {
     "hailo": "hailo:inspect_hef",
     "myriad": "myriad:inspect_blob",
 }
-"""Framework -> "module:function" of its reader, which takes the weights and the structure file, or None."""
+"""Framework -> "module:function" of its reader, which takes the weights, and the structure file or None."""
 
-_ONE_FILE = ("onnx",)
+_ONE_FILE = ("onnx", "tflite", "tensor-rt", "hailo", "enet")
 """Frameworks whose reader takes the weights alone."""
 
 _STRUCTURE = {"darknet": "cfg", "caffe": "prototxt", "dldt": "xml"}

@@ -21,18 +21,14 @@ _LETTERBOX = {"yolov5": ULTRALYTICS, "yolov5-seg": ULTRALYTICS, "yolov8": ULTRAL
 the normalisation."""
 
 
-def inspect_hef(model_file: Path, config_file: Path | None = None) -> Inspection:
+def inspect_hef(path: Path) -> Inspection:
     """Chip, compiler, streams with shapes and quantisation, and suppression of a HEF, and what they tell of the model.
-
-    Args:
-        model_file: the file.
-        config_file: not used; the format has no second file.
 
     Raises:
         NotFound: the file is not there.
         BadWeights: not a HEF, of a newer form than is known, cut off or damaged.
     """
-    path = model_file.absolute()
+    path = path.absolute()
     try:
         with mapped(path) as data:
             return _inspect(read_hef(data), path)

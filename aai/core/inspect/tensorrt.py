@@ -21,12 +21,8 @@ from aai.core.inspect.tensorrt_plan import Plan, read_plan
 _COCO_KEY_POINTS = (17, 3)
 
 
-def inspect_engine(model_file: Path, config_file: Path | None = None) -> Inspection:
+def inspect_engine(path: Path) -> Inspection:
     """Notes and version of an engine, and what they tell of the model.
-
-    Args:
-        model_file: the engine.
-        config_file: not used; the format has no second file.
 
     Returns:
         A report without inputs and outputs, which only TensorRT itself can read (but for TensorRT 5). For a file that
@@ -36,7 +32,7 @@ def inspect_engine(model_file: Path, config_file: Path | None = None) -> Inspect
         NotFound: the file is not there.
         BadWeights: of another kind, or cut off.
     """
-    path = model_file.absolute()
+    path = path.absolute()
     try:
         with mapped(path) as data:
             return _inspect(data, path)

@@ -23,18 +23,14 @@ _ULTRALYTICS = ("yolov5", "yolov8", "yolo-pose", "yolo-seg")
 NEEDS_EDGE_TPU = "it is compiled for Google's Edge TPU, and runs nowhere else"
 
 
-def inspect_tflite(model_file: Path, config_file: Path | None = None) -> Inspection:
+def inspect_tflite(path: Path) -> Inspection:
     """Inputs, outputs, quantisation, operators, metadata and labels of a TFLite file, and what they tell of the model.
-
-    Args:
-        model_file: the file.
-        config_file: not used; the format has no second file.
 
     Raises:
         NotFound: the file is not there.
         BadWeights: not TFLite, cut off or damaged.
     """
-    path = model_file.absolute()
+    path = path.absolute()
     try:
         with mapped(path) as data:
             return _inspect(read_tflite(data), path)

@@ -31,12 +31,11 @@ _ENET = {"SpatialMaxUnpooling", "SpatialDilatedConvolution", "PReLU", "SpatialFu
 _TEXT_FORM = b"4\n1\n"
 
 
-def inspect_torch7(model: Path, structure: Path | None = None) -> Inspection:
+def inspect_torch7(model: Path) -> Inspection:
     """Modules, channels and classes of a Torch7 network.
 
     Args:
         model: .net or .t7, in Torch's binary form.
-        structure: such a network has no file of its own for it; one that is given is kept in the report.
 
     Raises:
         NotFound: the file is not there.
@@ -59,7 +58,7 @@ def inspect_torch7(model: Path, structure: Path | None = None) -> Inspection:
     if len(modules) < 2:
         what = f"{model.name} holds a {network.kind[:60]}, and a network of several modules belongs here"
         raise BadWeights(what, str(model), "name the right file: --model_file FILE")
-    report = Inspection("enet", model, structure.absolute() if structure else None)
+    report = Inspection("enet", model)
     _fill(report, network, modules)
     return report
 
