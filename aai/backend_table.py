@@ -18,7 +18,18 @@ from aai.errors import AaiError, BackendUnavailable, UsageError
 if TYPE_CHECKING:
     from aai.ports import Backend, LoadOptions, ModelFiles
 
-__all__ = ["RUNTIMES", "Candidate", "Loaded", "backend_class", "candidates", "engines", "load", "load_best", "runtimes"]
+__all__ = [
+    "RUNTIMES",
+    "Candidate",
+    "Loaded",
+    "backend_class",
+    "candidates",
+    "engines",
+    "frameworks_here",
+    "load",
+    "load_best",
+    "runtimes",
+]
 
 ENTRY_POINTS = "aai.backends"
 ALIASES = {"DNN_OPENVINO": "OPENVINO"}
@@ -104,6 +115,12 @@ class Loaded(NamedTuple):
 def engines(framework: str) -> tuple[str, ...]:
     """Our engines for models of `framework`, the best one first; empty when there is none."""
     return tuple(entry.engine for entry in _TABLE if entry.framework == framework)
+
+
+def frameworks_here() -> frozenset[str]:
+    """The frameworks whose models one of our engines can run here; no runtime is imported."""
+    usable = {state.runtime.name for state in runtimes() if state.usable}
+    return frozenset(entry.framework for entry in _TABLE if all(usable.intersection(names) for names in entry.needs))
 
 
 def backend_class(framework: str, engine: str | None = None) -> Any:

@@ -70,6 +70,24 @@ def test_an_opencv_of_version_5_counts_as_missing_and_is_told(monkeypatch: pytes
     assert "aai[cpu]" in str(caught.value.fix)
 
 
+def test_the_frameworks_that_can_run_here_are_those_with_a_usable_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for here, wanted in (
+        ({"opencv": "4.14.0"}, {"onnx", "darknet", "caffe", "tensorflow", "enet"}),
+        ({"opencv": "5.0.0", "onnxruntime": "1.31"}, {"onnx"}),
+        ({"opencv": "5.0.0", "onnxruntime": "1.31", "onnx": "1.23"}, {"onnx", "darknet"}),
+        ({"tflite_runtime": "2.14.0", "numpy": "2.2.0"}, set()),
+    ):
+        with monkeypatch.context() as patch:
+            _only(patch, **here)
+            assert backend_table.frameworks_here() == wanted
+
+
+def test_tensorrt_in_another_python_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    _only(monkeypatch)
+    monkeypatch.setenv("AAI_TENSORRT_PYTHON", "/usr/bin/python3")
+    assert backend_table.frameworks_here() == {"tensor-rt"}
+
+
 def test_an_engine_of_two_packages_needs_both(monkeypatch: pytest.MonkeyPatch) -> None:
     _only(monkeypatch, onnxruntime="1.31.1")
     with pytest.raises(BackendUnavailable, match="onnx is not installed") as caught:

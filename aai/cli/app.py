@@ -156,10 +156,10 @@ def _print_result(out: Output, model: ModelResult) -> None:
 
 
 def _this_machine() -> Machine:
-    from aai.backend_table import RUNTIMES
+    from aai.backend_table import frameworks_here
     from aai.core.app.target import this_machine
 
-    return this_machine((runtime.module, runtime.frameworks) for runtime in RUNTIMES)
+    return this_machine(frameworks_here())
 
 
 @click.command(name="start", options_metavar="[OPTIONS] [-- ARGUMENT...]")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Iterable, Mapping, Sequence
 
 from aai.core import machine
@@ -20,7 +19,7 @@ class Machine:
     Args:
         cpu: "x86_64", "aarch64".
         device: one of `aai.core.fields.DEVICES`; "" for any other machine.
-        frameworks: frameworks whose runtime is installed.
+        frameworks: frameworks whose models can run here.
         chips: accelerators that networks are compiled for, of `aai.core.chips`; several of one maker where the
             machine's files do not tell which of them it has.
         gpus: names of its NVIDIA GPUs, but for a Jetson's.
@@ -53,18 +52,14 @@ class Choice:
     asked: bool = False
 
 
-def this_machine(runtimes: Iterable[tuple[str, Sequence[str]]]) -> Machine:
+def this_machine(frameworks: Iterable[str]) -> Machine:
     """This machine.
 
     Args:
-        runtimes: (module, frameworks that it runs) of each runtime that may be installed; none is imported.
+        frameworks: those whose models can run here.
     """
-    frameworks = {name for module, names in runtimes if names and _installed(module) for name in names}
     chips = machine.hailo_chips() | ({"edgetpu"} if machine.edge_tpu() else frozenset())
     tensorrt = runtime_state("tensorrt")
-    if tensorrt.usable:
-        # Also where another Python than this one has it.
-        frameworks.add("tensor-rt")
     return Machine(
         machine.processor(),
         machine.jetson(),
@@ -136,10 +131,3 @@ def _matches(target: Mapping[str, str], here: Machine) -> list[str]:
     known = [f"{name} {value}" for name, value in here.facts.items() if value and target.get(name) == value]
     # What has got this far has no obstacle: its chip or GPU is here.
     return [*known, *(f"{name} {target[name]}" for name in ("chip", "gpu") if target.get(name))]
-
-
-def _installed(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
