@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Mapping
 
 import numpy as np
 
-from aai.errors import UsageError
+from aai.vision.decode import activations
 from aai.vision.decode.candidates import misfit
+from aai.vision.decode.settings import no_decoder
 
 if TYPE_CHECKING:
     from aai.core.model_config import ModelConfig
@@ -27,15 +28,9 @@ def decode(outputs: Mapping[str, Array], softmax: bool) -> Array:
     for output in outputs.values():
         if output.size and max(output.shape, default=1) == output.size:
             scores: Array = output.reshape(-1).astype(np.float32)
-            return _softmax(scores) if softmax else scores
+            return activations.softmax(scores) if softmax else scores
         break
     raise misfit(outputs, "classification")
-
-
-def _softmax(logits: Array) -> Array:
-    powers = np.exp(logits - logits.max())
-    shares: Array = powers / powers.sum()
-    return shares
 
 
 def classification_softmax(config: ModelConfig) -> bool:
@@ -46,9 +41,5 @@ def classification_softmax(config: ModelConfig) -> bool:
     """
     name = config.decoder.get("name", "classification")
     if name != "classification":
-        raise UsageError(
-            f'there is no classification decoder called "{name}"',
-            f"{config.folder / 'alwaysai.model.json'}, aai.decoder.name",
-            'set it to "classification"',
-        )
+        raise no_decoder(config, "classification", ("classification",))
     return bool(config.parameters.get("softmax", False))

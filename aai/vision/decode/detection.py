@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Mapping
 
-from aai.errors import UsageError
 from aai.vision.decode import (
     darknet_region,
     detr,
@@ -29,6 +28,7 @@ from aai.vision.decode import (
     yunet_priors,
 )
 from aai.vision.decode.candidates import Candidates, Request
+from aai.vision.decode.settings import no_decoder
 
 if TYPE_CHECKING:
     from aai.core.model_config import ModelConfig
@@ -76,16 +76,7 @@ def detection_decoder(config: ModelConfig) -> tuple[DetectionDecoder, Mapping[st
     name = str(settings.get("name", ""))
     if name in DETECTION:
         return DETECTION[name], settings
-    what = (
-        f'there is no detection decoder called "{name}"'
-        if name
-        else "how the outputs of the network are laid out is not known"
-    )
-    raise UsageError(
-        what,
-        f"{config.folder / 'alwaysai.model.json'}, aai.decoder.name",
-        f"let the weights be read: aai model configure {config.folder}; or set one of: {', '.join(sorted(DETECTION))}",
-    )
+    raise no_decoder(config, "detection", DETECTION)
 
 
 def _told_without_a_decoder(config: ModelConfig) -> str:

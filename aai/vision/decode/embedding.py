@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Mapping
 
 import numpy as np
 
-from aai.errors import AaiError, UsageError
+from aai.errors import AaiError
 from aai.vision.decode.candidates import misfit
+from aai.vision.decode.settings import no_decoder
 
 if TYPE_CHECKING:
     from aai.core.model_config import ModelConfig
@@ -49,8 +50,4 @@ def check_embedding(config: ModelConfig) -> None:
     """Refuses a configuration that names another layout, with a UsageError."""
     name = config.decoder.get("name", "embedding")
     if name != "embedding":
-        raise UsageError(
-            f'there is no re-identification decoder called "{name}"',
-            f"{config.folder / 'alwaysai.model.json'}, aai.decoder.name",
-            'set it to "embedding"',
-        )
+        raise no_decoder(config, "re-identification", ("embedding",))

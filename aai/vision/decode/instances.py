@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Mapping
 
-from aai.core.fields import FILE_NAME
-from aai.errors import UsageError
 from aai.vision.decode import hailo_masks, yolo_seg
+from aai.vision.decode.settings import no_decoder
 from aai.vision.decode.yolo_seg import Instances
 
 if TYPE_CHECKING:
@@ -29,8 +28,4 @@ def instance_decoder(config: ModelConfig) -> tuple[InstanceDecoder, Mapping[str,
     name = str(settings.get("name", ""))
     if name in INSTANCES:
         return INSTANCES[name], settings
-    raise UsageError(
-        f'there is no instance segmentation decoder called "{name}"',
-        f"{config.folder / FILE_NAME}, aai.decoder.name",
-        f"let the weights be read: aai model configure {config.folder}; or set one of: {', '.join(sorted(INSTANCES))}",
-    )
+    raise no_decoder(config, "instance segmentation", INSTANCES)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Mapping
 
-from aai.core.fields import FILE_NAME
-from aai.errors import UsageError
 from aai.vision.decode import movenet, openpose, yolo_pose
 from aai.vision.decode.bodies import Bodies
+from aai.vision.decode.settings import no_decoder
 
 if TYPE_CHECKING:
     from aai.core.model_config import ModelConfig
@@ -35,8 +34,4 @@ def pose_decoder(config: ModelConfig) -> tuple[PoseDecoder, Mapping[str, Any]]:
     name = str(settings.get("name", ""))
     if name in POSES:
         return POSES[name], settings
-    raise UsageError(
-        f'there is no pose decoder called "{name}"',
-        f"{config.folder / FILE_NAME}, aai.decoder.name",
-        f"let the weights be read: aai model configure {config.folder}; or set one of: {', '.join(sorted(POSES))}",
-    )
+    raise no_decoder(config, "pose", POSES)

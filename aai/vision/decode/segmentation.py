@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
 
 import numpy as np
 
-from aai.core.fields import FILE_NAME
-from aai.errors import UsageError
 from aai.vision.decode.candidates import misfit
-from aai.vision.decode.settings import choice, wrong_setting
+from aai.vision.decode.settings import choice, no_decoder, wrong_setting
 
 if TYPE_CHECKING:
     from aai.core.model_config import ModelConfig
@@ -67,11 +65,7 @@ def segmentation_settings(config: ModelConfig) -> Mapping[str, Any]:
     """
     name = config.decoder.get("name", "segmentation")
     if name != "segmentation":
-        raise UsageError(
-            f'there is no segmentation decoder called "{name}"',
-            f"{config.folder / FILE_NAME}, aai.decoder.name",
-            'set it to "segmentation"',
-        )
+        raise no_decoder(config, "segmentation", ("segmentation",))
     _settings(config.decoder)
     return config.decoder
 

@@ -9,7 +9,28 @@ from aai.core.fields import FILE_NAME
 from aai.errors import UsageError
 
 if TYPE_CHECKING:
-    from typing import Sequence
+    from typing import Collection, Sequence
+
+    from aai.core.model_config import ModelConfig
+
+
+def no_decoder(config: ModelConfig, purpose: str, layouts: Collection[str]) -> UsageError:
+    """The error for a configuration whose layout none of the decoders of a purpose reads.
+
+    Args:
+        config: the configuration.
+        purpose: in words: "pose".
+        layouts: the names that there are.
+    """
+    name = str(config.decoder.get("name", ""))
+    what = f'there is no {purpose} decoder called "{name}"'
+    if not name:
+        what = "how the outputs of the network are laid out is not known"
+    names = ", ".join(sorted(layouts))
+    fix = f"let the weights be read: aai model configure {config.folder}; or set one of: {names}"
+    if len(layouts) == 1:
+        fix = f'set it to "{names}"'
+    return UsageError(what, f"{config.folder / FILE_NAME}, aai.decoder.name", fix)
 
 
 def wrong_setting(name: str, value: Any, belongs: str) -> UsageError:
