@@ -7,7 +7,8 @@ import colorsys
 import re
 from typing import TYPE_CHECKING, Sequence
 
-from aai.errors import Finding, InvalidFiles
+from aai.core.inspect.labels import read_colors
+from aai.errors import InvalidFiles
 from aai.storage import translated
 
 if TYPE_CHECKING:
@@ -47,11 +48,11 @@ def load_colours(path: Path) -> list[Colour]:
         NotFound: the file is not there.
         InvalidFiles: a line that is not three whole numbers from 0 to 255.
     """
-    colours = []
-    for number, line in enumerate(_text(path).splitlines(), 1):
-        if line.strip():
-            colours.append(_colour(line, f"{path}, line {number}"))
-    return colours
+    file = read_colors(path)
+    errors = [finding for finding in file.findings if finding.level == "error"]
+    if errors:
+        raise InvalidFiles("the colours can't be read", errors)
+    return file.colors
 
 
 def palette(count: int) -> list[Colour]:
@@ -97,17 +98,6 @@ def _shift(labels: Sequence[str], classes: int | None, first_class: int) -> int:
     if first_class and labels and not is_background(labels[0]):
         return -first_class
     return 0
-
-
-def _colour(line: str, where: str) -> Colour:
-    try:
-        values = [int(part) for part in line.split(",")]
-    except ValueError:
-        values = []
-    if len(values) != 3 or not all(0 <= value <= 255 for value in values):
-        finding = Finding("error", f'"{line.strip()[:40]}" is not a colour', where, "write it as x,y,z, each 0 to 255")
-        raise InvalidFiles("the colours can't be read", [finding])
-    return values[0], values[1], values[2]
 
 
 def _text(path: Path) -> str:

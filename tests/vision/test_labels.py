@@ -36,8 +36,10 @@ def test_colours_are_read_and_faults_are_told_with_their_line(tmp_path: Path) ->
     path = tmp_path / "c"
     path.write_text("0,0,0\n 1, 2,255 \r\n\n")
     assert load_colours(path) == [(0, 0, 0), (1, 2, 255)]
-    for line in ("1,2", "1,2,256", "1,2,x", "1;2;3"):
-        path.write_text(f"0,0,0\n{line}\n")
+    path.write_text("0 0 0\n1;2;3\n")
+    assert load_colours(path) == [(0, 0, 0), (1, 2, 3)]  # as `aai model validate` has it
+    for line in ("1,2", "1,2,256", "1,2,x", ""):
+        path.write_text(f"0,0,0\n{line}\n1,1,1\n")
         with pytest.raises(InvalidFiles) as caught:
             load_colours(path)
         assert "line 2" in (caught.value.where or "")
