@@ -47,8 +47,8 @@ class Graph:
         return name
 
     def number(self, value: float) -> str:
-        """A float32 constant; equal ones are shared."""
-        return self.constant(np.float32(value).reshape(()), f"number_{value:g}")
+        """A float32 constant; equal ones, to the nine digits that tell two apart, are shared."""
+        return self.constant(np.float32(value).reshape(()), f"number_{value:.9g}")
 
     def whole(self, values: Sequence[int]) -> str:
         """An int64 vector of constants, such as a shape."""

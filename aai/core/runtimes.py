@@ -96,7 +96,7 @@ RUNTIMES: tuple[Runtime, ...] = (
     Runtime(
         "tensorrt",
         "tensorrt",
-        ("tensorrt", "tensorrt-cu13", "tensorrt-cu12"),
+        ("tensorrt", "tensorrt-cu13", "tensorrt-cu12", "tensorrt-bindings"),
         "tensorrt",
         ("tensor-rt",),
         ("usr/lib/python3*/dist-packages/tensorrt/__init__.py",),

@@ -5,18 +5,16 @@ A model may be published for other machines than the one it is checked on: nothi
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import Iterator
 
 from aai.core import machine
 from aai.core.chips import EDGE_TPU, chip_obstacle, of_one_maker, runs_on
 from aai.core.inspect.report import Inspection
 from aai.core.model_config import ModelConfig
+from aai.core.runtimes import runtime_state
 from aai.core.validate_input import Remark
 
 _OLDEST_TENSORRT = (8, 2)
-_TENSORRT = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12", "tensorrt-bindings")
-"""Distributions that bring TensorRT, any of which may be the one that is here."""
 
 
 def machine_findings(config: ModelConfig, inspection: Inspection) -> Iterator[Remark]:
@@ -75,13 +73,8 @@ def _tensorrt(hint: str) -> Iterator[Remark]:
 
 
 def _installed_tensorrt() -> str:
-    """The version of TensorRT for this Python, "" when there is none; nothing is imported."""
-    for name in _TENSORRT:
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return ""
+    """The version of TensorRT on this machine, "" when there is none or it does not say; nothing is imported."""
+    return runtime_state("tensorrt").version
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -65,25 +65,6 @@ def other_python() -> Found | None:
     return next((found for found in searched() if not found.trouble), None)
 
 
-def present() -> bool:
-    """Whether TensorRT is on this machine, in this Python or in another one."""
-    return in_process() or other_python() is not None
-
-
-def version() -> str:
-    """The version of the TensorRT that would be used; "" when there is none or it does not say."""
-    if in_process():
-        from importlib import metadata
-
-        for name in ("tensorrt", "tensorrt-cu13", "tensorrt-cu12", "tensorrt-cu11"):
-            try:
-                return metadata.version(name)
-            except metadata.PackageNotFoundError:
-                continue
-    found = other_python()
-    return found.version if found else ""
-
-
 def usable_python(trouble: str = "") -> str:
     """The path of another Python whose TensorRT works.
 
