@@ -24,7 +24,7 @@ def _run(code: str, home: Path, **given: str) -> str:
     path = os.pathsep.join([str(ROOT), str(ROOT / "backends")])
     environment = {**kept, "HOME": str(home), "PYTHONPATH": path, **given}
     answer = subprocess.run(
-        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, universal_newlines=True, check=True
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, check=True
     )
     return answer.stdout.strip()
 
