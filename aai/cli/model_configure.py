@@ -14,7 +14,7 @@ from aai.cli.output import Output
 from aai.core.fields import FIELDS
 
 if TYPE_CHECKING:
-    from aai.core.settle import Configured
+    from aai.core.configured import Configured
     from aai.ports import Prompter
 
 _BOOLEAN_WORDS = ("true", "false", "yes", "no", "on", "off", "1", "0")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Mapping
 
+from aai.core.configured import Configured
 from aai.core.fields import ARCHITECTURES, FILE_NAME
 from aai.core.inspect import inspect_model
 from aai.core.inspect.folder import find_files
 from aai.core.inspect.report import Fact
 from aai.core.model_config import check_folder, read
 from aai.core.names import parse_id
-from aai.core.settle import FOUND, Configured, Settling, coerced
+from aai.core.questions import coerced
+from aai.core.settle import FOUND, Settling
 from aai.core.validate import validate_config
 from aai.core.values import choose
 from aai.errors import Finding, InvalidFiles, NotFound, UsageError

@@ -7,12 +7,11 @@ the files told is remembered under `aai.told`: a later run may renew that, and k
 
 from __future__ import annotations
 
-import contextlib
 import copy
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
+from aai.core.configured import Configured, Origin, labels_text
 from aai.core.fields import (
     ARCHITECTURES,
     BY_NAME,
@@ -32,88 +31,16 @@ from aai.core.inspect.report import Fact, Inspection
 from aai.core.model_config import ModelConfig, default_document
 from aai.core.model_schema import SCHEMA
 from aai.core.names import parse_id
+from aai.core.questions import as_typed, ask_guess, ask_text, coerced
 from aai.core.validate import NEEDS_LABELS, said_otherwise
-from aai.core.values import choose, coerce
-from aai.errors import Finding, UsageError
+from aai.errors import UsageError
 from aai.package.digest import bytes_digest
 from aai.ports import Prompter
-from aai.storage import translated, write_bytes
+from aai.storage import translated
 
 _NORMALISATION = ("mean", "scalefactor")
-_EXAMPLES = {
-    "size": "WIDTH HEIGHT, such as 416 416",
-    "numbers": "NUMBER or NUMBER NUMBER NUMBER, such as 104 117 123",
-    "number": "NUMBER, such as 0.0039",
-    "boolean": "true or false",
-    "path": "FILE",
-}
 FOUND = ("framework_type", *FILE_FIELDS)
 """Fields that the content of the folder tells, before the weights are read."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where the value of one field came from.
-
-    Args:
-        field: the field's name; "decoder", "input" and "target" stand for the `aai` section.
-        how: "said", "kept", "inferred", "guessed" or "default".
-        value: the value.
-        source: the reason, for people; "" for what the user said.
-    """
-
-    field: str
-    how: str
-    value: Any
-    source: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """The origin as `--json` prints it."""
-        return {"field": self.field, "how": self.how, "value": self.value, "source": self.source}
-
-
-@dataclass
-class Configured:
-    """The answer: the configuration, where each value came from, and what is still open.
-
-    Args:
-        config: the configuration, not yet written.
-        origins: one per field that has a value.
-        open: field -> what to do, for what nobody could tell.
-        labels: names to write into LABELS_NAME; empty when a label file is there or nothing is known.
-        findings: warnings of the check.
-        inspection: what the weights say.
-    """
-
-    config: ModelConfig
-    inspection: Inspection
-    origins: list[Origin] = field(default_factory=list)
-    open: dict[str, str] = field(default_factory=dict)
-    labels: tuple[str, ...] = ()
-    findings: list[Finding] = field(default_factory=list)
-
-    def write(self) -> list[Path]:
-        """Writes the configuration, and the label file when there is one to write; a new one not without the other.
-
-        Returns the paths of those that are new or changed.
-        """
-        files = [self.config.folder / name for name in ((LABELS_NAME,) if self.labels else ()) + (FILE_NAME,)]
-        before = [_content(path) for path in files]
-        if self.labels:
-            write_bytes(files[0], _labels_text(self.labels))
-        try:
-            self.config.write()
-        except BaseException:
-            if self.labels and before[0] is None:
-                with contextlib.suppress(OSError):
-                    files[0].unlink()
-            raise
-        return [path for path, content in zip(files, before) if _content(path) != content]
-
-
-def _content(path: Path) -> bytes | None:
-    with translated(path):
-        return path.read_bytes() if path.is_file() else None
 
 
 class Settling:
@@ -209,7 +136,7 @@ class Settling:
         """Takes a guess, or what a person at the terminal says instead; what the file holds was asked before."""
         held = self.existing.value(entry.name) if self.existing else None
         open_to_person = entry.name not in FOUND and held != fact.value
-        answer = _ask(self.asker, entry, fact) if self.asker is not None and open_to_person else fact.value
+        answer = ask_guess(self.asker, entry, fact) if self.asker is not None and open_to_person else fact.value
         if answer == fact.value:
             self._put(entry.name, fact.value, "guessed", fact.source)
         else:
@@ -230,7 +157,7 @@ class Settling:
             self._put("id", hand, "kept", FILE_NAME)
         elif self.asker is not None:
             proposal = f"{publisher or 'me'}/{_slug(self.folder.resolve().name)}"
-            sides = _text(self.asker, "Model id, publisher/name (--id)", proposal, parse_id)
+            sides = ask_text(self.asker, "Model id, publisher/name (--id)", proposal, parse_id)
             self._put("id", "/".join(sides), "said")
         else:
             config.set("id", PLACEHOLDER_ID)
@@ -261,7 +188,7 @@ class Settling:
         self.result.labels = tuple(names.value)
         self._put("label_file", LABELS_NAME, "inferred" if names.certain else "guessed", names.source)
         self.told["label_file"] = LABELS_NAME
-        self.told["labels"] = bytes_digest(_labels_text(self.result.labels))
+        self.told["labels"] = bytes_digest(labels_text(self.result.labels))
 
     def _own_labels(self) -> tuple[str, ...]:
         """The labels of a file that an earlier run wrote and no hand has changed; empty when there is none.
@@ -354,49 +281,11 @@ class Settling:
             )
         if not self.result.config.value("size"):
             if self.asker is not None:
-                proposal = _typed(self._default(BY_NAME["size"]) or [300, 300])
+                proposal = as_typed(self._default(BY_NAME["size"]) or [300, 300])
                 question = "Input size of the network, width x height (--size)"
-                self._put("size", _text(self.asker, question, proposal, lambda said: coerced("size", said)), "said")
+                self._put("size", ask_text(self.asker, question, proposal, lambda said: coerced("size", said)), "said")
             else:
                 self.result.open["size"] = "pass the network's input size: aai model configure --size WIDTH HEIGHT"
-
-
-def coerced(name: str, value: Any) -> Any:
-    """What the user said for a field, in the field's own type.
-
-    Raises:
-        UsageError: a value that the field can't have; names the flag.
-    """
-    entry = BY_NAME[name]
-    try:
-        own = coerce(entry.kind, value)
-    except ValueError as error:
-        fix = f"give it as {entry.flag} {_EXAMPLES.get(entry.kind, entry.kind.upper())}"
-        raise UsageError(f"{entry.flag} {error}", entry.flag, fix) from error
-    if entry.values and own not in entry.values:
-        raise UsageError(f'{entry.flag} can\'t be "{own}"', entry.flag, choose(str(own), entry.values))
-    return own
-
-
-def _ask(asker: Prompter, entry: Field, fact: Fact) -> Any:
-    """What a person says to a guess, which is the answer that Enter gives."""
-    question = f"{entry.help} ({entry.flag}); a guess: {fact.source}"
-    if entry.kind == "boolean":
-        return asker.confirm(question, fact.value)
-    if entry.values:
-        return asker.select(question, entry.values, fact.value)
-    default = _typed(fact.value)
-    return _text(asker, question, default, lambda said: fact.value if said == default else coerced(entry.name, said))
-
-
-def _text(asker: Prompter, question: str, default: str, read_answer: Callable[[str], Any]) -> Any:
-    """A typed answer as `read_answer` reads it; asks again, with the reason, for one that can't be."""
-    reason = ""
-    while True:
-        try:
-            return read_answer(asker.text(reason + question, default))
-        except UsageError as error:
-            reason = f"{error.what}: {error.fix}\n  " if error.fix else f"{error.what}\n  "
 
 
 def _and(words: Sequence[str]) -> str:
@@ -407,13 +296,3 @@ def _and(words: Sequence[str]) -> str:
 def _slug(name: str) -> str:
     words = "".join(c if c.isalnum() and c.isascii() else " " for c in name.lower()).split()
     return "-".join(words)[:64] or "model"
-
-
-def _typed(value: Any) -> str:
-    """A value as people type it: 416 416, 0.00392157."""
-    numbers = value if isinstance(value, list) else [value]
-    return " ".join(f"{number:.6g}" if isinstance(number, float) else str(number) for number in numbers)
-
-
-def _labels_text(labels: Sequence[str]) -> bytes:
-    return ("\n".join(labels) + "\n").encode("utf-8")

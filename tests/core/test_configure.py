@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from aai.core.configure import configure
+from aai.core.configured import Configured
 from aai.core.fields import FIELDS, FILE_NAME, PLACEHOLDER_ID, applies_to
-from aai.core.settle import Configured
 from aai.errors import AaiError, BadWeights, InvalidFiles, NotFound, UsageError
 from tests.model_maker import closed_caffe_folder, onnx_bytes, value_info
 
