@@ -253,7 +253,7 @@ def test_a_service_that_is_loaded_again_never_seems_not_to_be_loaded(tmp_path: P
     try:
         for thread in threads:
             thread.start()
-        for _ in range(100):
+        for _ in range(30):
             detector.load(threads=1)
     finally:
         done.set()
