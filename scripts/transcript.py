@@ -32,6 +32,7 @@ ZOO_FILES = {
     "yolo-fastest/yolo-fastest-1.1.weights": "darknet/yolo-fastest-1.1-coco/yolo-fastest-1.1.weights",
     "yolox-nano/yolox_nano.onnx": "onnx/yolox-nano/yolox_nano.onnx",
     "dog.jpg": "images/dog.jpg",
+    **{f"photos/{name}.jpg": f"images/{name}.jpg" for name in ("dog", "eagle", "horses", "person")},
 }
 """Where a page's commands find a file -> where the zoo has it."""
 _MARK = "--end-of-command--"
