@@ -93,7 +93,7 @@ def is_background(label: str) -> bool:
 def _shift(labels: Sequence[str], classes: int | None, first_class: int) -> int:
     if classes is not None:
         if len(labels) == classes + 1:
-            return 1
+            return 1 if is_background(labels[0]) else 0
         return -1 if (classes, len(labels)) == _IMAGENET_WITH_BACKGROUND else 0
     if first_class and labels and not is_background(labels[0]):
         return -first_class

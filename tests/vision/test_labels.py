@@ -55,6 +55,9 @@ def test_the_palette_is_stable_and_its_colours_differ() -> None:
     [
         (["a", "b"], 2, 0, ["a", "b", "2"]),
         (["background", "a", "b"], 2, 0, ["a", "b", "2"]),
+        (["???", "a", "b"], 2, 0, ["a", "b", "2"]),
+        # One too many, and none of it a background: `validate` refuses it, and line 1 stays class 0.
+        (["a", "b", "c"], 2, 0, ["a", "b", "c"]),
         (["a"], 3, 0, ["a", "1", "2"]),
         ([], 3, 0, ["0", "1", "2"]),
         (["background", "a", "b"], None, 1, ["background", "a", "b"]),
