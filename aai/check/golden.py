@@ -153,6 +153,8 @@ def replay(
     threads: int = 0,
     golden: str | Path | None = None,
     tolerance: Mapping[str, float] | None = None,
+    precision: str = "float32",
+    fallback: bool = False,
 ) -> Replay:
     """Loads a model and compares what it answers for the images that it brings with what was kept.
 
@@ -163,6 +165,8 @@ def replay(
         threads: threads inside the engine; 0 leaves it to the engine.
         golden: folder of another model whose images and results are taken: of the one that this was converted from.
         tolerance: some of `TOLERANCE`, where other limits are wanted, as for a network of lower precision.
+        precision: the least precision that the engine may calculate with.
+        fallback: whether the next engine may be taken when one can't load the model.
 
     Raises:
         NotFound: the model brings no images with results.
@@ -172,7 +176,7 @@ def replay(
     config = find_model(folder)
     source = config if golden is None else find_model(golden)
     cases, kept = read_cases(source)
-    service = service_for(config).load(engine, accelerator, threads)
+    service = service_for(config).load(engine, accelerator, threads, precision, fallback)
     try:
         return replay_loaded(service, source.folder, cases, {**kept, **(tolerance or {})})
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Mapping
 
 import click
 
@@ -224,7 +224,8 @@ def predict(
       aai model predict acme/detector --self-test
     """
     if self_test:
-        return _self_test(model_ref, images, engine, accelerator, threads, out)
+        how = {"engine": engine, "accelerator": accelerator, "threads": threads}
+        return _self_test(model_ref, images, {**how, "precision": precision, "fallback": fallback}, out)
     from aai.cli.predictions import print_likeness, print_predictions
     from aai.vision.predict import predict as run_model
 
@@ -256,17 +257,16 @@ def predict(
     return 1 if document.get("failed") else 0
 
 
-def _self_test(
-    model_ref: str, images: tuple[str, ...], engine: str | None, accelerator: str, threads: int, out: Output
-) -> int:
+def _self_test(model_ref: str, images: tuple[str, ...], how: Mapping[str, Any], out: Output) -> int:
     from aai.check.golden import replay
     from aai.cli.model_check import print_replay
 
     if images:
         fix = "leave the pictures out; aai model check takes both"
         raise UsageError("--self-test brings pictures of its own", "--self-test", fix)
-    found = replay(model_ref, engine, accelerator, threads)
+    found = replay(model_ref, **how)
     out.document(found.as_dict())
     out.ids([found.model] if found.ok else [])
     print_replay(out, found)
+    out.note(f"ran on {found.engine}, {found.accelerator}")
     return 0 if found.ok else 1

@@ -147,6 +147,8 @@ def test_predict_replays_what_the_model_brings(work: Path, capsys: pytest.Captur
     capsys.readouterr()
     assert run(["model", "predict", "digits", "--self-test"]) == 0
     assert "golden:   1 image, results as kept" in capsys.readouterr().out
+    assert run(["model", "predict", "digits", "--self-test", "--precision", "bfloat16"]) == 2
+    assert "does not calculate with bfloat16" in capsys.readouterr().err
     assert run(["model", "predict", "digits", "--self-test", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["ok"] is True
     assert run(["model", "predict", "digits", "photo.png", "--self-test"]) == 2
