@@ -78,13 +78,14 @@ class Machine:
         self._use(shims)
 
     def _use(self, shims: Path) -> None:
+        # Engines are built in a worker even where this process has TensorRT.
+        self._patch.setenv("PYTHONPATH", os.pathsep.join([str(shims), str(FAKES)]))
         if self.place == "in process":
             for path in (FAKES, shims):
                 self._patch.syspath_prepend(str(path))
             forget_fakes()
         else:
             self._patch.setenv("AAI_TENSORRT_PYTHON", sys.executable)
-            self._patch.setenv("PYTHONPATH", os.pathsep.join([str(shims), str(FAKES)]))
             self._patch.setenv("FAKE_GPU_REPORT", str(self._report))
 
     def install(self, tensorrt: str) -> None:
@@ -105,10 +106,9 @@ class Machine:
 
     def set_mode(self, mode: str) -> None:
         """Makes the GPU one of the kinds in `gpu.MODE`."""
+        self._patch.setenv("FAKE_GPU", mode)
         if self.place == "in process":
             importlib.import_module("gpu").renew(mode)
-        else:
-            self._patch.setenv("FAKE_GPU", mode)
 
     def engine(self, made: dict[str, Any] | None = None, name: str = "model.engine", front: bytes = b"") -> Path:
         """An engine file of this machine's version."""

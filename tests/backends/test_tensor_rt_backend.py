@@ -32,7 +32,7 @@ from tests.backends.tensor_rt_lab import (  # noqa: F401
 )
 
 MACHINES = [*((version, "in process") for version in VERSIONS), ("8_2", "worker")]
-"""All versions, and in a worker the oldest, a Jetson Nano's: starting one takes most of a second."""
+"""All versions, and in a worker the oldest, a Jetson Nano's (the conformance takes a newer one): it takes its time."""
 
 
 @pytest.fixture(params=MACHINES, ids=" ".join)
@@ -53,7 +53,7 @@ def assert_answer(found: dict[str, np.ndarray], images: np.ndarray) -> None:
 
 
 class TestTensorRt(BackendConformance):
-    @pytest.fixture(params=[*MACHINES, ("10", "worker")], ids=" ".join)
+    @pytest.fixture(params=[*MACHINES[:-1], ("10", "worker")], ids=" ".join)
     def sample(self, request: Any, machine_of: Any) -> Sample:
         machine = machine_of(*request.param)
         return Sample(TensorRtBackend, ModelFiles(machine.engine()), IMAGE, answer(IMAGE))
