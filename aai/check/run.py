@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Sequence
@@ -21,7 +22,7 @@ from aai.check.runner import Runner
 from aai.check.search import Progress, no_progress, search
 from aai.check.sheet import contact_sheet
 from aai.check.verdict import CHANGED, MARGIN_OF_A_GUESS, UNDECIDED, judge
-from aai.errors import AaiError, UsageError
+from aai.errors import AaiError, NotAllowed, UsageError
 from aai.vision.image import write_image
 from aai.vision.model_folder import find_model
 from aai.vision.predict import service_for
@@ -46,6 +47,7 @@ def check_model(request: Request, progress: Progress = no_progress) -> Report:
     Raises:
         NotFound: no such model, folder of photos or labels; nothing to do and no kept results.
         UsageError: the labels do not fit the model.
+        NotAllowed: the model's folder can't be written, and something is to be kept there.
         BackendUnavailable, BadWeights: the model can't be loaded.
         BadImage: no photo can be read; nothing is found in an image that is to be kept.
     """
@@ -88,6 +90,9 @@ def _load(request: Request, config: ModelConfig) -> tuple[Service, float]:
 
 def _check_request(request: Request, config: ModelConfig) -> None:
     where = str(config.folder)
+    if (request.tune or request.golden) and request.write and not os.access(where, os.W_OK):
+        fix = f"check its rights: ls -ld {where}; or look first, and write nothing: --dry-run"
+        raise NotAllowed("the model's folder can't be written, and what is found goes there", where, fix)
     if request.images is None and request.labels is None:
         if request.tune:
             raise UsageError("there are no photos to tune on", where, "pass them: --images FOLDER")

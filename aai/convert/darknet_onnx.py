@@ -5,6 +5,7 @@ Source of what each layer does: Darknet in the forks of J. Redmon and A. Bochkov
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 from aai.convert.darknet_activations import ACTIVATIONS
 from aai.convert.darknet_weights import WeightReader, folded
 from aai.convert.onnx_graph import Graph
+from aai.core.inspect.converted import DECODER
 from aai.core.inspect.darknet import inspect_darknet
 from aai.core.inspect.darknet_cfg import Section, read_cfg
 from aai.core.inspect.darknet_layers import Layer, read_layers
@@ -50,7 +52,7 @@ def convert_darknet(cfg: Path, weights: Path) -> bytes:
         BadWeights: the files have errors or do not belong together, or the network has a layer that is not converted.
         BackendUnavailable: the package onnx is not installed.
     """
-    inspect_darknet(weights, cfg)
+    told = inspect_darknet(weights, cfg).facts.get("decoder")
     sections = read_cfg(cfg)
     net = sections[0]
     width, height, channels = net.positive("width", 0), net.positive("height", 0), net.positive("channels", 3)
@@ -74,6 +76,8 @@ def convert_darknet(cfg: Path, weights: Path) -> bytes:
         flat = graph.node("Flatten", [values[-1]]) if len(shape) == 2 else values[-1]
         outputs[f"{last.kind}_{len(layers) - 1}"] = (flat, shape)
     metadata = {"converted_from": f"Darknet: {cfg.name}, {weights.name}"}
+    if told is not None:
+        metadata[DECODER] = json.dumps(told.value)
     return graph.model(("N", channels, height, width), outputs, metadata)
 
 

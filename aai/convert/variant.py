@@ -12,6 +12,7 @@ from aai.core.fields import FILE_NAME, VARIANTS
 from aai.core.model_config import ModelConfig
 from aai.core.model_schema import SCHEMA
 from aai.core.paths import check_inside
+from aai.core.variants import SOURCE, source_of
 from aai.storage import translated
 
 _TAKEN_ALONG = ("label_file", "colors_file")
@@ -78,6 +79,8 @@ def _document(source: ModelConfig, parameters: Mapping[str, Any], section: Mappi
                 holder.pop(name, None)
             else:
                 holder[name] = copy.deepcopy(value)
+    # An engine that is built from the ONNX variant still stems from the model itself.
+    ours.setdefault(SOURCE, source_of(source))
     document["aai"] = ours
     return document
 

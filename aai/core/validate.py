@@ -23,6 +23,7 @@ from aai.core.names import did_you_mean, parse_id
 from aai.core.paths import check_inside
 from aai.core.validate_input import input_findings
 from aai.core.validate_machine import machine_findings
+from aai.core.variants import changed_since
 from aai.errors import AaiError, Finding, UsageError
 
 NEEDS_LABELS = ("ObjectDetection", "Classification", "SemanticSegmentation", "InstanceSegmentation")
@@ -41,7 +42,16 @@ def validate(folder: Path) -> tuple[ModelConfig, list[Finding]]:
         variant, more = read(path.parent)
         findings.extend(more)
         findings.extend(validate_config(variant, needs_id=False, known=more))
+        findings.extend(_stale(config, variant))
     return config, findings
+
+
+def _stale(config: ModelConfig, variant: ModelConfig) -> Iterator[Finding]:
+    changed = changed_since(config, variant)
+    if changed:
+        what = f"the variant {variant.folder.name} was converted before the model was changed: {', '.join(changed)}"
+        fix = f"convert it again: aai model convert {config.folder} --to {variant.framework}; or remove its folder"
+        yield Finding("warning", what, str(variant.folder / FILE_NAME), fix)
 
 
 def validate_config(

@@ -7,7 +7,7 @@ import colorsys
 import re
 from typing import TYPE_CHECKING, Sequence
 
-from aai.core.inspect.labels import read_colors
+from aai.core.inspect.labels import is_background, read_colors
 from aai.errors import InvalidFiles
 from aai.storage import translated
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     Colour = tuple[int, int, int]
 
 _WORDNET = re.compile(r"n\d{8}\s+(?=\S)")
-_BACKGROUND = ("", "background", "__background__", "_background_", "bg", "unlabeled", "unlabelled", "none", "???")
 _IMAGENET_WITH_BACKGROUND = (1001, 1000)
 """TensorFlow's networks count the background as class 0; the usual list of the 1,000 classes does not have it."""
 _GOLDEN = 0.618033988749895
@@ -83,11 +82,6 @@ class LabelMap:
         """The label of a class; its number, as text, when there is none."""
         line = class_id + self._shift
         return self._labels[line] if 0 <= line < len(self._labels) else str(class_id)
-
-
-def is_background(label: str) -> bool:
-    """Whether a label stands for what is none of the classes."""
-    return label.strip().lower() in _BACKGROUND
 
 
 def _shift(labels: Sequence[str], classes: int | None, first_class: int) -> int:

@@ -17,7 +17,7 @@ from aai.check.sheet import MOST_TILES, arranged
 from aai.core.configure import configure
 from aai.core.model_config import load
 from aai.core.validate import validate
-from aai.errors import AaiError, BadImage, UsageError
+from aai.errors import AaiError, BadImage, NotAllowed, UsageError
 from aai.vision.image import read_image, write_image
 from tests.check.lab import SCENE, coco_labels, digits_folder, photos
 from tests.vision.models import classes_folder, constant_onnx, write_model
@@ -271,3 +271,16 @@ def test_the_labelled_set_of_the_lab_is_what_is_on_its_photos(cuts: Path, labels
 def test_every_value_of_a_report_is_json(by_labels: tuple[Path, Report]) -> None:
     document: dict[str, Any] = by_labels[1].as_dict()
     assert json.loads(json.dumps(document, allow_nan=False)) == document
+
+
+def test_a_folder_that_can_not_be_written_is_told_before_the_search(
+    tmp_path: Path, cuts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = digits_folder(tmp_path / "digits")
+    # The rights of a folder do not bind root, who runs tests in containers.
+    monkeypatch.setattr("aai.check.run.os.access", lambda path, mode: False)
+    seen: list[Any] = []
+    with pytest.raises(NotAllowed, match="can't be written"):
+        check_model(Request(folder, images=cuts, tune=True), lambda *args: seen.append(args))
+    assert not seen
+    assert check_model(Request(folder, images=cuts, tune=True, write=False, time_limit_s=0.1)).engine

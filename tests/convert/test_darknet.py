@@ -80,6 +80,32 @@ def test_the_variant_brings_the_known_results_along_and_repeats_them(
     assert not replay(variant.folder).ok
 
 
+def test_the_onnx_file_alone_tells_what_it_is(digits: ModelConfig, tmp_path: Path) -> None:
+    variant = darknet_to_onnx(digits)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copyfile(str(variant.folder / "digits.onnx"), str(alone / "digits.onnx"))
+    shutil.copyfile(str(DIGITS / "digits.names"), str(alone / "digits.names"))
+    result = configure(alone, {"id": "acme/alone"})
+    assert not [origin for origin in result.origins if origin.how == "guessed"]
+    result.write()
+    boxes, labels = _boxes(load(alone))
+    expected, names = _boxes(digits, "DNN")
+    assert labels == names
+    np.testing.assert_allclose(boxes, expected, atol=0.05)
+
+
+def test_a_variant_that_the_model_has_left_behind_is_told(digits: ModelConfig) -> None:
+    darknet_to_onnx(digits)
+    assert not [finding for finding in validate(digits.folder)[1] if "converted before" in finding.what]
+    configure(digits.folder, {"scalefactor": 0.5}).write()
+    with (digits.folder / "digits.weights").open("r+b") as weights:
+        weights.seek(1000)
+        weights.write(b"\0\0\0\0")
+    (found,) = [finding for finding in validate(digits.folder)[1] if "converted before" in finding.what]
+    assert found.what.endswith("scalefactor, weights") and "--to onnx" in (found.fix or "")
+
+
 def test_a_second_conversion_replaces_the_first_and_leaves_nothing_else(digits: ModelConfig) -> None:
     folder = darknet_to_onnx(digits).folder
     first = (folder / "digits.onnx").read_bytes()

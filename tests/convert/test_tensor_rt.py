@@ -84,7 +84,7 @@ def photos(folder: Path, count: int = 3) -> Path:
     return folder
 
 
-@pytest.fixture(params=VERSIONS)
+@pytest.fixture(params=[VERSIONS[0], *(pytest.param(version, marks=pytest.mark.slow) for version in VERSIONS[1:])])
 def machine(request: Any, machine_of: Any) -> Machine:
     return machine_of(request.param, "worker")
 
@@ -184,6 +184,7 @@ def test_float16_is_asked_for_by_a_flag_and_where_there_is_none_the_way_out_is_t
         assert built_with(variant)["built_with"]["flags"] == ["FP16", "TF32"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["8_2", "11"])
 def test_the_memory_for_the_build_is_limited_in_the_words_of_the_version(
     version: str, machine_of: Any, tmp_path: Path
@@ -197,7 +198,9 @@ def test_the_memory_for_the_build_is_limited_in_the_words_of_the_version(
     assert free == (512 << 20 if version == "8_2" else 0)
 
 
-@pytest.mark.parametrize(("version", "batch"), [("8_2", "N"), ("8_2", 2), ("10", 1)])
+@pytest.mark.parametrize(
+    ("version", "batch"), [pytest.param("8_2", "N", marks=pytest.mark.slow), ("8_2", 2), ("10", 1)]
+)
 def test_int8_is_calibrated_with_the_pictures_through_the_models_pre_processing(
     version: str,
     batch: Any,

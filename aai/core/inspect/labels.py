@@ -11,7 +11,8 @@ from aai.core.inspect.source import read_error
 from aai.errors import Finding
 
 MAX_BYTES = 8 * 1024 * 1024
-BACKGROUND_WORDS = ("background", "__background__", "_background_", "bg")
+_BACKGROUND = ("", "background", "__background__", "_background_", "bg", "unlabeled", "unlabelled", "none", "???")
+"""First lines of label files for class 0 where it is what is none of the others."""
 PLACEHOLDERS = ("n/a", "???", "unused", "none", "-")
 """Lines that stand for a class number that the data set does not use; any number of classes may have them."""
 
@@ -154,7 +155,7 @@ def check_colors(colors: int, labels: int, where: str = "colors_file") -> list[F
 
 def is_background(label: str) -> bool:
     """Whether a label says that a class is the background."""
-    return label.strip().lower() in BACKGROUND_WORDS
+    return label.strip().lower() in _BACKGROUND
 
 
 def known_labels(classes: int, framework: str = "", purpose: str = "") -> KnownList | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aai.core.inspect.converted import converted_facts
 from aai.core.inspect.exporter import card_facts, read_exporter
 from aai.core.inspect.graph import GraphHints, read_hints
+from aai.core.inspect.heads import describe
 from aai.core.inspect.kinds import WAYS_OUT, content_kind, refusal
 from aai.core.inspect.layout import image_input, read_layout
 from aai.core.inspect.onnx_file import OnnxFile, read_onnx
 from aai.core.inspect.protobuf import Malformed
+from aai.core.inspect.recipes import Circumstances
 from aai.core.inspect.report import Inspection
 from aai.core.inspect.source import check_file, mapped
 from aai.core.paths import why_outside
@@ -36,6 +39,9 @@ def _inspect(file: OnnxFile, path: Path) -> Inspection:
     hints = read_hints(file, image.spec.name) if image else GraphHints()
     report = Inspection("onnx", path, inputs=tuple(file.inputs), outputs=tuple(file.outputs), metadata=file.metadata)
     report.facts.update(read_layout(file.inputs, file.outputs, file.metadata, hints))
+    if image is not None:
+        at = Circumstances("darknet", image.channels, image.layout, image.spec.dtype, tensor=describe(image.spec))
+        report.facts = converted_facts(report.facts, file.metadata, at)
     report.facts.update(read_exporter(file.metadata).label_facts())
     report.facts.update(card_facts(file.metadata))
     report.details.update(

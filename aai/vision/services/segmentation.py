@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aai.core.inspect.labels import is_background
 from aai.errors import UsageError
 from aai.vision.class_maps import blend, paint, to_image
 from aai.vision.decode.candidates import Request
 from aai.vision.decode.segmentation import ClassMap, decode, segmentation_settings
 from aai.vision.image import as_bgr
-from aai.vision.labels import LabelMap, is_background
+from aai.vision.labels import LabelMap
 from aai.vision.preprocess import stretched
 from aai.vision.results import SemanticSegmentationResults
 from aai.vision.services.service import Service
