@@ -53,7 +53,7 @@ def assert_answer(found: dict[str, np.ndarray], images: np.ndarray) -> None:
 
 
 class TestTensorRt(BackendConformance):
-    @pytest.fixture(params=[*MACHINES[:-1], ("10", "worker")], ids=" ".join)
+    @pytest.fixture(params=[*MACHINES[:-1], pytest.param(("10", "worker"), marks=pytest.mark.slow)], ids=" ".join)
     def sample(self, request: Any, machine_of: Any) -> Sample:
         machine = machine_of(*request.param)
         return Sample(TensorRtBackend, ModelFiles(machine.engine()), IMAGE, answer(IMAGE))

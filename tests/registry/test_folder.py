@@ -251,7 +251,7 @@ else:
 
 
 @pytest.mark.parametrize("way", ["staged", "plain"])
-@pytest.mark.parametrize("limit", [0, 10, 300, 50_000])
+@pytest.mark.parametrize("limit", [10, 50_000, *(pytest.param(limit, marks=pytest.mark.slow) for limit in (0, 300))])
 def test_a_disk_that_takes_no_more_leaves_the_registry_as_it_was(
     registry: FolderRegistry, tmp_path: Path, way: str, limit: int
 ) -> None:

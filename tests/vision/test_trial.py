@@ -73,7 +73,7 @@ def _site(tmp_path: Path) -> Path:
     return tmp_path / "site"
 
 
-@pytest.mark.parametrize("stage", sorted(DIES))
+@pytest.mark.parametrize("stage", [pytest.param("loading", marks=pytest.mark.slow), "running"])
 def test_a_runtime_that_dies_is_an_error_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, trials: Path
 ) -> None:
@@ -101,6 +101,7 @@ def test_a_runtime_that_ends_the_process_is_told_too(tmp_path: Path, monkeypatch
         ObjectDetection(ssd_folder(tmp_path / "m")).load("ACME_RT")
 
 
+@pytest.mark.slow
 def test_a_runtime_that_does_not_come_back_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _vendor(_site(tmp_path), monkeypatch, running="time.sleep(600)")
     monkeypatch.setenv("AAI_TRIAL", "never")
@@ -129,7 +130,7 @@ def test_the_first_load_alone_pays_until_the_file_or_the_engine_changes(
     assert tried == ["ONNX_RT", "DNN", "ONNX_RT"]
 
 
-@pytest.mark.parametrize(("setting", "count"), [("never", 0), ("always", 2)])
+@pytest.mark.parametrize(("setting", "count"), [("never", 0), pytest.param("always", 2, marks=pytest.mark.slow)])
 def test_the_setting_says_when_trials_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, count: int
 ) -> None:
@@ -143,12 +144,14 @@ def test_the_setting_says_when_trials_are_made(
     assert len(tried) == count
 
 
+@pytest.mark.slow
 def test_a_cache_folder_that_can_t_be_written_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert ObjectDetection(ssd_folder(tmp_path / "m")).load().engine
 
 
+@pytest.mark.slow
 def test_a_setting_that_is_damaged_does_not_keep_a_model_from_loading(tmp_path: Path, own_home: Path) -> None:
     settings = Path(platformdirs.user_config_dir("aai", appauthor=False)) / "config.json"
     settings.parent.mkdir(parents=True)
@@ -164,6 +167,7 @@ def test_an_error_in_the_worker_is_left_to_the_load_itself(tmp_path: Path, trial
     assert not trials.exists()
 
 
+@pytest.mark.slow
 def test_a_fault_in_the_worker_is_no_death_of_the_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _vendor(_site(tmp_path), monkeypatch, "assert os.environ.get('AAI_TRIAL') != 'never'")
     config = load(ssd_folder(tmp_path / "m"))
@@ -243,6 +247,7 @@ CRASHES = {
 """Graphs that OpenCV 4.14 dies of."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(CRASHES))
 def test_opencv_dies_of_some_onnx_graphs_and_here_it_is_an_error(tmp_path: Path, name: str) -> None:
     graph, death = CRASHES[name]
