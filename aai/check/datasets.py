@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
-from aai.check.photos import EXTENSIONS, picture_files
+from aai.check.photos import picture_files
 from aai.errors import AaiError, Finding, InvalidFiles, NotFound, UsageError
 from aai.storage import read_json, translated
-from aai.vision.image import read_image
+from aai.vision.image import EXTENSIONS, read_image
 
 CHOICES = "a COCO JSON file, a CSV table, a folder of YOLO text files, or a folder with a folder for each class"
 _FILE_COLUMNS = ("file", "image", "filename", "file_name", "path")

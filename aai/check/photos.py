@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Iterable, Sequence
 from aai.errors import AaiError, BadImage, NotAllowed, NotFound, StorageFailed, UsageError
 from aai.package.digest import bytes_digest
 from aai.storage import translated
-from aai.vision.image import read_image, resize_by
+from aai.vision.image import EXTENSIONS, read_image, resize_by
 
 if TYPE_CHECKING:
     from aai.vision.image import Array
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _MOST = 100_000
 
 

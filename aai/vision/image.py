@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 PathLike = Union[str, Path]
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+"""Of picture files that are read and written, in small letters."""
 _JPEG_QUALITY = 95
 
 

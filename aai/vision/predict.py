@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable, Sequence
 
 from aai.errors import AaiError, BadImage, NotAllowed, NotFound, StorageFailed, UsageError
-from aai.vision.image import read_image, write_classes, write_image
+from aai.vision.image import EXTENSIONS, read_image, write_classes, write_image
 from aai.vision.model_folder import ModelName, find_model
 from aai.vision.results import SemanticSegmentationResults
 from aai.vision.services import SERVICES, Service
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from aai.core.model_config import ModelConfig
     from aai.vision.engines import Accelerator, Engine
     from aai.vision.image import Array
-
-_WRITTEN = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 def predict(
@@ -101,7 +99,7 @@ def copy_paths(images: Sequence[Path], folder: Path) -> list[Path]:
     taken = {path.resolve() for path in images}
     return [
         _free_path(
-            folder, f"{image.stem}-predicted", image.suffix if image.suffix.lower() in _WRITTEN else ".png", taken
+            folder, f"{image.stem}-predicted", image.suffix if image.suffix.lower() in EXTENSIONS else ".png", taken
         )
         for image in images
     ]

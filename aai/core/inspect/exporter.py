@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Mapping
 
+from aai.core.inspect.notes import STRING
 from aai.core.inspect.report import Fact
 
 MAX_CHARACTERS = 1_000_000
@@ -25,8 +26,7 @@ PURPOSE_OF_TASK = {
     "pose": "PoseEstimation",
 }
 
-_STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
-_ENTRY = re.compile(rf"""\s*(?:['"]?(\d{{1,6}})['"]?\s*:\s*)?({_STRING})\s*(,|\Z)""", re.S)
+_ENTRY = re.compile(rf"""\s*(?:['"]?(\d{{1,6}})['"]?\s*:\s*)?({STRING})\s*(,|\Z)""", re.S)
 _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 """Control characters, and halves of surrogate pairs, which are no characters."""
 _INTEGERS = re.compile(r"\d{1,6}")

@@ -13,10 +13,11 @@ import warnings
 MAX_CHARACTERS = 200_000
 """Longer than the notes on any set of labels that is about."""
 
-_STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+"""A string of Python or JSON, as a pattern."""
 _BLANKS = re.compile(r"\s*")
-_KEY = re.compile(rf"\s*({_STRING})\s*:\s*", re.S)
-_PART = re.compile(rf"""{_STRING}|[\[\](){{}},]|[^'"\[\](){{}},]+""", re.S)
+_KEY = re.compile(rf"\s*({STRING})\s*:\s*", re.S)
+_PART = re.compile(rf"""{STRING}|[\[\](){{}},]|[^'"\[\](){{}},]+""", re.S)
 _OPEN, _CLOSE = "[({", "])}"
 
 
@@ -62,7 +63,7 @@ def _value_end(text: str, place: int, stop: int) -> int:
 
 def _unquoted(text: str) -> str:
     """A string without its quotes and escapes; any other text as it is."""
-    if text[:1] not in "'\"" or not re.fullmatch(_STRING, text, re.S):
+    if text[:1] not in "'\"" or not re.fullmatch(STRING, text, re.S):
         return text
     try:
         with warnings.catch_warnings():

@@ -12,6 +12,8 @@ STRIDE_SETS = ((8, 16, 32), (8, 16, 32, 64), (16, 32), (4, 8, 16, 32))
 """Strides of the grids that detectors have, the usual ones first."""
 DISTRIBUTIONS = 4 * 8
 """Values that NanoDet has for a box."""
+PROTOTYPES = 32
+"""Maps that masks are put together from, as YOLACT has them, and Ultralytics' networks after it."""
 ANCHORS = 3
 """Boxes per cell of YOLOv5 and its kin."""
 SQUARES = range(128, 2049, 32)
@@ -39,8 +41,7 @@ def raw_grids(question: Question) -> Head | None:
     found = set()
     for spec in question.outputs:
         shape = spec.shape
-        places = {4: (3, 2), 5: (3, 2)}.get(len(shape), ())
-        side = shape[places[0]] if places else None
+        side = shape[3] if len(shape) in (4, 5) else None
         if not side or width % side or width // side not in (4, 8, 16, 32, 64):
             return None
         found.add(width // side)
@@ -172,9 +173,9 @@ def _detector(
 
 
 def _with_companions(question: Question, spec: TensorSpec) -> str:
-    """[1, 32, h, w] beside the boxes is the mask prototypes of YOLACT's kind."""
+    """[1, 32, h, w] beside the boxes are prototypes of masks."""
     others = [other for other in question.outputs if other is not spec]
-    prototypes = any(len(other.shape) == 4 and other.shape[1] == 32 for other in others)
+    prototypes = any(len(other.shape) == 4 and other.shape[1] == PROTOTYPES for other in others)
     return "InstanceSegmentation" if prototypes and len(others) == 1 else ""
 
 

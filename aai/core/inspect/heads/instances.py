@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from aai.core.inspect.heads.grids import match_grids
+from aai.core.inspect.heads.grids import PROTOTYPES, match_grids
 from aai.core.inspect.heads.question import Head, Question, describe, is_integer
 from aai.ports import TensorSpec
-
-PROTOTYPES = 32
-"""Maps that masks are put together from, as Ultralytics' networks have them."""
 
 
 def masks(question: Question) -> Head | None:
