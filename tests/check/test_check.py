@@ -79,6 +79,7 @@ def test_tuning_confirms_what_is_right_and_writes_the_evidence(tmp_path: Path, c
     assert not [finding for finding in validate(folder)[1] if finding.level == "error"]
 
 
+@pytest.mark.slow
 def test_tuning_twice_gives_the_same_bytes(tmp_path: Path, few: Path) -> None:
     folder = digits_folder(tmp_path / "digits")
     check_model(Request(folder, images=few, tune=True, threads=1))
@@ -118,6 +119,7 @@ def test_labelled_photos_are_chosen_on_and_reported_on_by_halves(by_labels: tupl
     assert report.accuracy.left_out == ()
 
 
+@pytest.mark.slow
 def test_fewer_than_ten_labelled_photos_are_not_split(tmp_path: Path) -> None:
     few = photos(tmp_path / "few", 5)
     folder = digits_folder(tmp_path / "digits")

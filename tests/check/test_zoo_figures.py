@@ -44,6 +44,7 @@ def measured(zoo: Path, tmp_path: Path, model: str, labels: str) -> dict[str, An
         service.close()
 
 
+@pytest.mark.slow
 def test_shufflenet_is_right_as_often_as_by_hand(zoo: Path, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     weights = zoo / "onnx" / "shufflenet-v2-int8" / "shufflenet-v2-12-int8.onnx"

@@ -44,7 +44,7 @@ def test_a_check_says_what_was_found_and_where_the_sheet_is(work: Path, capsys: 
 
 
 def test_a_tuning_is_printed_with_its_reason(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["model", "check", "wrong", "--images", "photos", "--tune", "--no-sheet"]) == 0
+    assert run(["model", "check", "wrong", "--images", "photos", "--threads", "1", "--tune", "--no-sheet"]) == 0
     text = capsys.readouterr().out
     assert "tuning:   changed: from 0 to 255, RGB, letterbox center on 114 to 0 to 1, RGB" in text
     assert "by confidence and constancy on 4 photos: its score is higher by" in text
@@ -52,10 +52,23 @@ def test_a_tuning_is_printed_with_its_reason(work: Path, capsys: pytest.CaptureF
     assert not (work / "check-wrong.png").exists()
 
 
+@pytest.mark.slow
 def test_labels_are_reported_by_halves(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photos(work / "more", 10)
     coco_labels(work / "labels.json", 10)
-    words = ["model", "check", "wrong", "--images", "more", "--labels", "labels.json", "--tune", "--no-sheet"]
+    words = [
+        "model",
+        "check",
+        "wrong",
+        "--images",
+        "more",
+        "--labels",
+        "labels.json",
+        "--threads",
+        "1",
+        "--tune",
+        "--no-sheet",
+    ]
     assert run(words) == 0
     text = capsys.readouterr().out
     assert "configured, on the 5 photos not chosen on: AP 0.50 to 0.95" in text
@@ -64,7 +77,9 @@ def test_labels_are_reported_by_halves(work: Path, capsys: pytest.CaptureFixture
 
 
 def test_json_is_one_document_with_a_progress_that_is_silent(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["model", "check", "wrong", "--images", "photos", "--tune", "--json", "--dry-run"]) == 0
+    assert (
+        run(["model", "check", "wrong", "--images", "photos", "--threads", "1", "--tune", "--json", "--dry-run"]) == 0
+    )
     captured = capsys.readouterr()
     document = json.loads(captured.out)
     assert captured.err == ""

@@ -111,7 +111,7 @@ def test_a_guess_is_confirmed_with_enter(tmp_path: Path) -> None:
     assert len((folder / "labels.txt").read_text().splitlines()) == 20
 
 
-@pytest.mark.parametrize("before", [0, 1, 2])
+@pytest.mark.parametrize("before", [0, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 2))])
 def test_ctrl_c_at_a_question_exits_130_and_leaves_nothing(unknown: Path, before: int) -> None:
     answers = [("Model id", ENTER), ("--purpose", ENTER), ("--size", ENTER)]
     answers[before] = (answers[before][0], CTRL_C)

@@ -105,6 +105,7 @@ def test_small_files_that_ask_for_much_are_done_with_soon(tmp_path: Path, name: 
     assert time.process_time() - started < SOON_S
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["operators from one", "labels in an archive", "streams without end"])
 def test_small_files_that_ask_for_much_get_little_memory(tmp_path: Path, name: str) -> None:
     (tmp_path / "net.bin").write_bytes(ATTACKS[name][1]())
