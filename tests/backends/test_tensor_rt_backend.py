@@ -32,8 +32,8 @@ from tests.backends.tensor_rt_lab import (  # noqa: F401
 )
 
 MACHINES = [*((version, "in process") for version in VERSIONS), pytest.param(("8_2", "worker"), marks=pytest.mark.slow)]
-"""All versions, and in a worker the oldest, a Jetson Nano's; the conformance takes a newer one. Workers take their time,
-and what is particular to them is in `test_tensor_rt_worker`."""
+"""All versions, and in a worker the oldest, a Jetson Nano's; the conformance takes a newer one. Workers take their
+time, and what is particular to them is in `test_tensor_rt_worker`."""
 
 
 @pytest.fixture(params=MACHINES, ids=" ".join)
