@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aai.cli.options import output_options
-from aai.cli.output import Output
+from aai.cli.output import Output, Progress
 
 if TYPE_CHECKING:
     from aai.check.golden import Replay
@@ -193,32 +191,10 @@ def _suggest(out: Output, report: Report, model: str) -> None:
         out.hint(f"aai model check {name} --golden IMAGE, to keep results that any machine can replay")
 
 
-class _Runs:
-    """Runs of the network done so far, with time left: a line redrawn on a terminal, a plain one now and then else."""
-
-    def __init__(self, what: str, out: Output) -> None:
-        self._what = what
-        self._start = self._last = time.monotonic()
-        self._silent = out.quiet or out.as_json
-        self._live = sys.stderr.isatty()
-        self._drawn = False
-
-    def __enter__(self) -> _Runs:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._drawn:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+class _Runs(Progress):
+    """Runs of the network done so far, with time left."""
 
     def __call__(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if self._silent or now - self._last < (0.3 if self._live else 5.0):
-            return
-        self._last = now
-        left_s = (now - self._start) / max(done, 1) * max(total - done, 0)
-        text = f"{self._what}: {done} of {total}, {left_s:.0f} s left"
-        if self._live:
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-            self._drawn = True
-        else:
-            print(text, file=sys.stderr)
+        if self.due():
+            left_s = self.elapsed_s() / max(done, 1) * max(total - done, 0)
+            self.say(f"{done} of {total}, {left_s:.0f} s left")

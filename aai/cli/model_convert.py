@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Mapping
 
 import click
 
 from aai.cli.options import never_asks, output_options
-from aai.cli.output import Output, size_text
+from aai.cli.output import Output, Progress, size_text
 
 if TYPE_CHECKING:
     from aai.check.golden import Replay
@@ -142,30 +140,12 @@ _TARGETS: dict[str, Callable[[ModelConfig, Settings, Output], None]] = {
 }
 
 
-class _Steps:
-    """What is being done, and for how long: a line redrawn on a terminal, a plain one now and then elsewhere."""
+class _Steps(Progress):
+    """What is being done; a build takes minutes, so that a plain line comes seldom."""
 
     def __init__(self, what: str, out: Output) -> None:
-        self._what = what
-        self._silent = out.quiet or out.as_json
-        self._live = sys.stderr.isatty()
-        self._last = time.monotonic()
-        self._drawn = False
-
-    def __enter__(self) -> _Steps:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._drawn:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        super().__init__(what, out, plain_every_s=15.0)
 
     def __call__(self, text: str) -> None:
-        now = time.monotonic()
-        if self._silent or now - self._last < (0.3 if self._live else 15.0):
-            return
-        self._last = now
-        if self._live:
-            print(f"\r\x1b[K{self._what}: {text}"[:120], end="", file=sys.stderr, flush=True)
-            self._drawn = True
-        else:
-            print(f"{self._what}: {text}", file=sys.stderr)
+        if self.due():
+            self.say(text)

@@ -6,9 +6,11 @@ import json
 import os
 import sys
 import time
-from typing import Any, Iterable, Sequence, TextIO
+from typing import Any, Iterable, Sequence, TextIO, TypeVar
 
 from aai.errors import AaiError, Finding
+
+Self = TypeVar("Self", bound="Progress")
 
 _STYLES = {"red": "31", "yellow": "33", "green": "32", "dim": "2", "bold": "1"}
 
@@ -115,41 +117,64 @@ def _to_stderr(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-class Transfer:
-    """Bytes done so far: a line that is redrawn on a terminal, a plain line every few seconds elsewhere.
+class Progress:
+    """What long work is at: a line that is redrawn on a terminal, a plain one every few seconds elsewhere.
 
-    Work that is done within a moment prints nothing.
+    Work that is done within a moment prints nothing, and so does every other with --quiet or --json.
+
+    Args:
+        what: the work, at the start of each line.
+        out: where the command prints.
+        plain_every_s: seconds between two lines where there is no terminal.
     """
 
-    def __init__(self, what: str, out: Output) -> None:
+    def __init__(self, what: str, out: Output, plain_every_s: float = 5.0) -> None:
         self._what = what
-        self._start = self._last = time.monotonic()
         self._silent = out.quiet or out.as_json
         self._live = sys.stderr.isatty()
+        self._every_s = 0.3 if self._live else plain_every_s
+        self._start = self._last = time.monotonic()
         self._drawn = False
 
-    def __enter__(self) -> Transfer:
+    def __enter__(self: Self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._drawn:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
-    def __call__(self, done_bytes: int, total_bytes: int) -> None:
-        """Says that `done_bytes` of `total_bytes` are there."""
+    def elapsed_s(self) -> float:
+        """Since the start; over 0."""
+        return max(time.monotonic() - self._start, 1e-6)
+
+    def due(self) -> bool:
+        """Whether it is time for another line; a caller that has it made says it."""
         now = time.monotonic()
-        if self._silent or now - self._last < (0.3 if self._live else 5.0):
-            return
+        if self._silent or now - self._last < self._every_s:
+            return False
         self._last = now
-        rate = done_bytes / max(now - self._start, 1e-6)
-        left_s = max(total_bytes - done_bytes, 0) / max(rate, 1.0)
-        share = 100 * done_bytes // max(total_bytes, 1)
-        text = f"{self._what}: {share}% of {size_text(total_bytes)}, {size_text(int(rate))}/s, {left_s:.0f} s left"
+        return True
+
+    def say(self, text: str) -> None:
+        """Prints `text` as the line of now."""
+        line = f"{self._what}: {text}"
         if self._live:
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+            print(f"\r\x1b[K{line}"[:120], end="", file=sys.stderr, flush=True)
             self._drawn = True
         else:
-            print(text, file=sys.stderr)
+            print(line, file=sys.stderr)
+
+
+class Transfer(Progress):
+    """Bytes done so far, with rate and time left."""
+
+    def __call__(self, done_bytes: int, total_bytes: int) -> None:
+        """Says that `done_bytes` of `total_bytes` are there."""
+        if self.due():
+            rate = done_bytes / self.elapsed_s()
+            left_s = max(total_bytes - done_bytes, 0) / max(rate, 1.0)
+            share = 100 * done_bytes // max(total_bytes, 1)
+            self.say(f"{share}% of {size_text(total_bytes)}, {size_text(int(rate))}/s, {left_s:.0f} s left")
 
 
 def size_text(size_bytes: int) -> str:

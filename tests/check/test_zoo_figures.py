@@ -12,6 +12,7 @@ from typing import Any, Dict, List
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 
 from aai.check.accuracy import CONFIDENCE, labelled_photos, measure
@@ -46,7 +47,6 @@ def measured(zoo: Path, tmp_path: Path, model: str, labels: str) -> dict[str, An
 
 @pytest.mark.slow
 def test_shufflenet_is_right_as_often_as_by_hand(zoo: Path, tmp_path: Path) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime")
     weights = zoo / "onnx" / "shufflenet-v2-int8" / "shufflenet-v2-12-int8.onnx"
     session = onnxruntime.InferenceSession(str(weights), providers=["CPUExecutionProvider"])
     folder = zoo / "datasets" / "imagenet-sample"
@@ -82,7 +82,6 @@ def suppressed(rows: np.ndarray) -> list[list[float]]:
 
 
 def yolox_by_hand(zoo: Path) -> Rows:
-    onnxruntime = pytest.importorskip("onnxruntime")
     weights = zoo / "onnx" / "yolox-nano" / "yolox_nano.onnx"
     session = onnxruntime.InferenceSession(str(weights), providers=["CPUExecutionProvider"])
     cells = np.concatenate(
