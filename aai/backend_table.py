@@ -286,24 +286,12 @@ def _import(entry: _Entry, states: list[RuntimeState]) -> Any:
     module, _, name = entry.target.partition(":")
     try:
         return getattr(import_module(module), name)
-    except ModuleNotFoundError as error:
-        if error.name == module:
-            raise _not_in_this_version(entry) from error
-        raise _broken(states[0], error) from error
     except ImportError as error:
         raise _broken(states[0], error) from error
 
 
 def _looked_for(state: RuntimeState) -> str:
     return f"module {state.runtime.module}, Python {sys.executable}"
-
-
-def _not_in_this_version(entry: _Entry) -> BackendUnavailable:
-    return BackendUnavailable(
-        f"this version has no {entry.engine} engine for {entry.framework} models",
-        f"framework {entry.framework}",
-        "use a newer aai, or another engine",
-    )
 
 
 def _broken(state: RuntimeState, error: ImportError) -> BackendUnavailable:

@@ -38,8 +38,8 @@ def one_by_one(backend: Backend, name: str, tensor: Array) -> Outputs:
     return _split(outputs, size)[0] if _has_batch(outputs, size) else outputs
 
 
-def infer_batch(backend: Backend, name: str, tensors: Array) -> list[Outputs]:
-    """The outputs for each of N images, copied, each with a first axis of 1.
+def infer_batch(backend: Backend, name: str, tensors: Array, together: bool = True) -> tuple[list[Outputs], bool]:
+    """The outputs for each of N images, copied, each with a first axis of 1; and whether they came together.
 
     One run for all where the batch axis is open and every output has it too, else as many runs as it takes: SSD's
     DetectionOutput lists the boxes of all images in one table, and is run image by image.
@@ -48,10 +48,12 @@ def infer_batch(backend: Backend, name: str, tensors: Array) -> list[Outputs]:
         backend: the loaded network.
         name: of its input.
         tensors: (N, ...) as the input has it, without the batch axis.
+        together: False where an earlier batch showed that the outputs of several images can't be told apart, so that
+            no run is spent on finding it out again.
     """
     size = batch_size(backend)
-    if size == 1 or len(tensors) == 1:
-        return [_copy(one_by_one(backend, name, tensors[index : index + 1])) for index in range(len(tensors))]
+    if not together or size == 1 or len(tensors) == 1:
+        return _in_turn(backend, name, tensors), together
     step = size or len(tensors)
     found: list[Outputs] = []
     for start in range(0, len(tensors), step):
@@ -60,9 +62,13 @@ def infer_batch(backend: Backend, name: str, tensors: Array) -> list[Outputs]:
         full = np.concatenate([part, np.repeat(part[-1:], lacking, axis=0)]) if lacking else part
         outputs = backend.infer({name: full})
         if not _has_batch(outputs, len(full)):
-            return [_copy(one_by_one(backend, name, tensors[index : index + 1])) for index in range(len(tensors))]
+            return _in_turn(backend, name, tensors), False
         found.extend(_split(outputs, len(full))[: len(part)])
-    return found
+    return found, True
+
+
+def _in_turn(backend: Backend, name: str, tensors: Array) -> list[Outputs]:
+    return [_copy(one_by_one(backend, name, tensors[index : index + 1])) for index in range(len(tensors))]
 
 
 def _has_batch(outputs: Outputs, count: int) -> bool:

@@ -154,7 +154,7 @@ class Service:
             before, self._backend = self._backend, backend
             self._reason = "; ".join(filter(None, (reason, getattr(backend, "accelerator_reason", ""))))
             self._recipe, self._preprocessor = recipe, preprocessor
-            self._size, self._input = recipe.size, backend.inputs[0].name
+            self._size, self._input, self._together = recipe.size, backend.inputs[0].name, True
             if before is not None:
                 before.close()
         return self
@@ -282,7 +282,7 @@ class Service:
                 tensors.append(tensor[0].copy())
                 placements.append(placement)
         with _blaming("pre_process_batch" if self._pre_process_batch else "pre_process" if self._pre_process else ""):
-            outputs = infer_batch(backend, self._input, np.asarray(tensors))
+            outputs, self._together = infer_batch(backend, self._input, np.asarray(tensors), self._together)
         if len(outputs) != len(images):
             raise UsageError(
                 f"pre_process_batch returned {len(outputs)} tensors for {len(images)} images",
